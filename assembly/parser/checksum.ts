@@ -1,0 +1,153 @@
+/**
+ * The Internet checksum (RFC 1071) and its incremental update (RFC 1624). Two facts carry this file:
+ *
+ * - One's complement sums do not care about byte order (RFC 1071 2.B): everything is added as it lies in memory and
+ *   the result is stored as it comes out. "Mem" in a name is such a value: loaded or to be stored, never swapped.
+ * - 0xffff is a zero. A sum over anything but zeros folds to 1..0xffff, so a checksum computed here is never 0xffff,
+ *   and the update of RFC 1624 (eqn. 3) gives bit for bit what computing anew would give.
+ *
+ * Partial checksums: a frame captured before its device finished it holds the folded *uninverted* sum of the pseudo
+ * header in the checksum field. Updating that would be a different formula, and nobody behind us would finish it:
+ * such segments get a full checksum. A full checksum looks partial by chance once in 65,536; computing it anew is
+ * right in both cases.
+ */
+
+import { ICMP_CHECKSUM, IPV4_SRC, IPV6_SRC, PROTOCOL_ICMPV6, PROTOCOL_TCP, TCP_CHECKSUM } from "./headers";
+import { Packet } from "./packet";
+
+/** Adds a u64 as two 32-bit lanes; 2^32 of them fit before the accumulator could overflow. */
+function addLane(acc: u64, value: u64): u64 {
+  return acc + (value & 0xffffffff) + (value >>> 32);
+}
+
+/**
+ * Adds `len` bytes to the accumulator. An odd last byte counts as if a zero followed, so of several pieces only
+ * the last may have an odd length. `ptr` may be odd.
+ */
+export function sum(ptr: usize, len: u32, acc: u64): u64 {
+  let at = ptr;
+  let left = len;
+  while (left >= 32) {
+    acc = addLane(acc, load<u64>(at));
+    acc = addLane(acc, load<u64>(at, 8));
+    acc = addLane(acc, load<u64>(at, 16));
+    acc = addLane(acc, load<u64>(at, 24));
+    at += 32;
+    left -= 32;
+  }
+  while (left >= 8) {
+    acc = addLane(acc, load<u64>(at));
+    at += 8;
+    left -= 8;
+  }
+  if (left >= 4) {
+    acc += <u64>load<u32>(at);
+    at += 4;
+    left -= 4;
+  }
+  if (left >= 2) {
+    acc += <u64>load<u16>(at);
+    at += 2;
+    left -= 2;
+  }
+  return left == 0 ? acc : acc + <u64>load<u8>(at);
+}
+
+/** Folds to 16 bits, uninverted; 0 only when everything added was 0. */
+export function fold(acc: u64): u32 {
+  let folded = (acc & 0xffffffff) + (acc >>> 32);
+  folded = (folded & 0xffffffff) + (folded >>> 32);
+  let low = <u32>folded;
+  low = (low & 0xffff) + (low >>> 16);
+  return (low & 0xffff) + (low >>> 16);
+}
+
+/** The checksum as it is to be stored (u16, memory order). */
+export function finish(acc: u64): u32 {
+  return fold(acc) ^ 0xffff;
+}
+
+/** Protocol and length of the pseudo header. IPv4 and IPv6 differ in zeros only (RFC 9293 3.1, RFC 8200 8.1). */
+function pseudoTail(proto: u32, l4len: u32): u64 {
+  return <u64>bswap(l4len) + <u64>bswap(proto);
+}
+
+/** Pseudo header over raw addresses of `addrBytes` 4 or 16. A v4-mapped address may be given as 16: ffff is zero. */
+export function pseudoSumOf(srcPtr: usize, dstPtr: usize, addrBytes: u32, proto: u32, l4len: u32): u64 {
+  return sum(dstPtr, addrBytes, sum(srcPtr, addrBytes, pseudoTail(proto, l4len)));
+}
+
+/** Pseudo header with the addresses that the frame holds now, rewritten or not; both lie side by side. */
+export function pseudoSum(p: Packet, l4len: u32): u64 {
+  const tail = pseudoTail(p.protocol, l4len);
+  return p.ipVersion == 4 ? sum(p.l3 + IPV4_SRC, 8, tail) : sum(p.l3 + IPV6_SRC, 32, tail);
+}
+
+/** RFC 1624 eqn. 3: HC' = ~(~HC + ~m + m'), with m and m' as folded or unfolded sums of what changed. */
+export function patchSum(checksumPtr: usize, oldSum: u64, newSum: u64): void {
+  const inverted = <u64>(<u32>load<u16>(checksumPtr) ^ 0xffff);
+  store<u16>(checksumPtr, <u16>finish(inverted + <u64>(fold(oldSum) ^ 0xffff) + newSum));
+}
+
+/** A 16-bit field at an even offset has changed. */
+export function patch16(checksumPtr: usize, oldMem: u32, newMem: u32): void {
+  const inverted = <u32>load<u16>(checksumPtr) ^ 0xffff;
+  store<u16>(checksumPtr, <u16>finish(<u64>(inverted + ((oldMem & 0xffff) ^ 0xffff) + (newMem & 0xffff))));
+}
+
+/** A 32-bit field at an even offset has changed. */
+export function patch32(checksumPtr: usize, oldMem: u32, newMem: u32): void {
+  const inverted = <u32>load<u16>(checksumPtr) ^ 0xffff;
+  store<u16>(checksumPtr, <u16>finish(<u64>inverted + <u64>~oldMem + <u64>newMem));
+}
+
+/**
+ * A 32-bit field anywhere in the segment has changed: timestamps and SACK blocks may lie at an odd offset. There
+ * each byte belongs to the other half of its 16-bit word, which is what turning the value by 8 bits does.
+ */
+export function patch32At(checksumPtr: usize, segmentBase: usize, fieldPtr: usize, oldMem: u32, newMem: u32): void {
+  if (((fieldPtr - segmentBase) & 1) == 0) patch32(checksumPtr, oldMem, newMem);
+  else patch32(checksumPtr, rotl(oldMem, 8), rotl(newMem, 8));
+}
+
+/** Checksum for the TCP field (memory order) over all of `l4len` bytes at `l4`; what the field holds now is ignored. */
+export function tcpChecksumOf(srcPtr: usize, dstPtr: usize, addrBytes: u32, l4: usize, l4len: u32): u32 {
+  return checksumWithout(l4, l4len, TCP_CHECKSUM, pseudoSumOf(srcPtr, dstPtr, addrBytes, PROTOCOL_TCP, l4len));
+}
+
+/** The same for the frame as it stands now. Needs the whole segment: l4Length == l4Wire. */
+export function tcpChecksumFull(p: Packet): u32 {
+  return checksumWithout(p.l4, p.l4Wire, TCP_CHECKSUM, pseudoSum(p, p.l4Wire));
+}
+
+/** Sum of the message without its 16-bit checksum field at the even offset `field`. */
+function checksumWithout(l4: usize, l4len: u32, field: usize, pseudo: u64): u32 {
+  const after = <u32>field + 2;
+  return finish(sum(l4 + after, l4len - after, sum(l4, <u32>field, pseudo)));
+}
+
+/** True when the TCP checksum field holds a partial checksum (or, by chance, looks like one). */
+export function isPartialChecksum(p: Packet): bool {
+  return <u32>load<u16>(p.l4, TCP_CHECKSUM) == fold(pseudoSum(p, p.l4Wire));
+}
+
+/** Full verification (RFC 1071 1.3). False also when part of the segment was not captured. */
+export function tcpChecksumValid(p: Packet): bool {
+  if (p.l4Length != p.l4Wire) return false;
+  return fold(sum(p.l4, p.l4Wire, pseudoSum(p, p.l4Wire))) == 0xffff;
+}
+
+/** The same for ICMP (no pseudo header, RFC 792) and ICMPv6 (with it, RFC 4443 2.3). */
+export function icmpChecksumValid(p: Packet): bool {
+  if (p.l4Length != p.l4Wire) return false;
+  return fold(sum(p.l4, p.l4Wire, icmpPseudoSum(p, p.l4Wire))) == 0xffff;
+}
+
+/** Checksum for the ICMP or ICMPv6 field (memory order) of the frame as it stands now. Needs the whole message. */
+export function icmpChecksumFull(p: Packet): u32 {
+  return checksumWithout(p.l4, p.l4Wire, ICMP_CHECKSUM, icmpPseudoSum(p, p.l4Wire));
+}
+
+function icmpPseudoSum(p: Packet, l4len: u32): u64 {
+  return p.protocol == PROTOCOL_ICMPV6 ? pseudoSum(p, l4len) : 0;
+}
