@@ -12,8 +12,8 @@
  * right in both cases.
  */
 
-import { ICMP_CHECKSUM, IPV4_SRC, IPV6_SRC, PROTOCOL_ICMPV6, PROTOCOL_TCP, TCP_CHECKSUM } from "./headers";
-import { Packet } from "./packet";
+import { ICMP_CHECKSUM, IPV4_SRC, IPV6_SRC, PROTOCOL_ICMPV6, PROTOCOL_TCP, TCP_CHECKSUM } from './headers';
+import { Packet } from './packet';
 
 /** Adds a u64 as two 32-bit lanes; 2^32 of them fit before the accumulator could overflow. */
 function addLane(acc: u64, value: u64): u64 {
@@ -85,19 +85,19 @@ export function pseudoSum(p: Packet, l4len: u32): u64 {
 
 /** RFC 1624 eqn. 3: HC' = ~(~HC + ~m + m'), with m and m' as folded or unfolded sums of what changed. */
 export function patchSum(checksumPtr: usize, oldSum: u64, newSum: u64): void {
-  const inverted = <u64>(<u32>load<u16>(checksumPtr) ^ 0xffff);
+  const inverted = <u64>((<u32>load<u16>(checksumPtr)) ^ 0xffff);
   store<u16>(checksumPtr, <u16>finish(inverted + <u64>(fold(oldSum) ^ 0xffff) + newSum));
 }
 
 /** A 16-bit field at an even offset has changed. */
 export function patch16(checksumPtr: usize, oldMem: u32, newMem: u32): void {
-  const inverted = <u32>load<u16>(checksumPtr) ^ 0xffff;
+  const inverted = (<u32>load<u16>(checksumPtr)) ^ 0xffff;
   store<u16>(checksumPtr, <u16>finish(<u64>(inverted + ((oldMem & 0xffff) ^ 0xffff) + (newMem & 0xffff))));
 }
 
 /** A 32-bit field at an even offset has changed. */
 export function patch32(checksumPtr: usize, oldMem: u32, newMem: u32): void {
-  const inverted = <u32>load<u16>(checksumPtr) ^ 0xffff;
+  const inverted = (<u32>load<u16>(checksumPtr)) ^ 0xffff;
   store<u16>(checksumPtr, <u16>finish(<u64>inverted + <u64>~oldMem + <u64>newMem));
 }
 

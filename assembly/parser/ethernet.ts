@@ -6,7 +6,7 @@
  * only carries a priority: such frames belong to the untagged network (IEEE 802.1Q 6.9.1).
  */
 
-import { Reason } from "../abi/codes";
+import { Reason } from '../abi/codes';
 import {
   ARP_BYTES,
   ARP_HARDWARE,
@@ -27,8 +27,8 @@ import {
   MAC_BYTES,
   TAG_BYTES,
   TAG_VID_MASK,
-} from "./headers";
-import { Packet, PacketKind, storeMapped } from "./packet";
+} from './headers';
+import { Packet, PacketKind, storeMapped } from './packet';
 
 const MAX_TAGS: u32 = 2;
 

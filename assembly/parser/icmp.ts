@@ -7,7 +7,7 @@
  * Neighbour discovery that fails RFC 4861 7.1 (crossed a router, wrong code, multicast target) is Other.
  */
 
-import { Reason } from "../abi/codes";
+import { Reason } from '../abi/codes';
 import {
   ICMPV6_ECHO_REQUEST,
   ICMPV6_NEIGHBOR_ADVERTISEMENT,
@@ -45,9 +45,9 @@ import {
   TCP_DST_PORT,
   TCP_SEQ,
   TCP_SRC_PORT,
-} from "./headers";
-import { walkExtensions } from "./ipv6";
-import { Packet, PacketKind, storeMapped } from "./packet";
+} from './headers';
+import { walkExtensions } from './ipv6';
+import { Packet, PacketKind, storeMapped } from './packet';
 
 /** What an error message must at least quote of the segment: ports and sequence number. */
 const QUOTED_BYTES: u32 = 8;

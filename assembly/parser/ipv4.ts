@@ -10,8 +10,8 @@
  * - Fragments are refused, not reassembled: endpoints that do path MTU discovery never send them for TCP.
  */
 
-import { Reason } from "../abi/codes";
-import { fold, sum } from "./checksum";
+import { Reason } from '../abi/codes';
+import { fold, sum } from './checksum';
 import {
   IPV4_BYTES,
   IPV4_DST,
@@ -25,8 +25,8 @@ import {
   PROTOCOL_TCP,
   TCP_DST_PORT,
   TCP_SRC_PORT,
-} from "./headers";
-import { Packet, storeMapped } from "./packet";
+} from './headers';
+import { Packet, storeMapped } from './packet';
 
 const OPTION_END: u32 = 0;
 const OPTION_NOP: u32 = 1;

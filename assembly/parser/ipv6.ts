@@ -9,7 +9,7 @@
  * - Payload length 0 is a merged frame beyond 64 KiB (or a jumbogram, RFC 2675): the frame's length stands for it.
  */
 
-import { Reason } from "../abi/codes";
+import { Reason } from '../abi/codes';
 import {
   IPV6_BYTES,
   IPV6_DST,
@@ -20,9 +20,9 @@ import {
   PROTOCOL_FRAGMENT,
   PROTOCOL_HOP_BY_HOP,
   PROTOCOL_ROUTING,
-} from "./headers";
-import { packetLength, refuseFragment, setL4 } from "./ipv4";
-import { Packet } from "./packet";
+} from './headers';
+import { packetLength, refuseFragment, setL4 } from './ipv4';
+import { Packet } from './packet';
 
 /** More than any sender needs (RFC 8200 4.1 recommends seven headers at most), few enough to be no work. */
 const MAX_EXTENSION_HEADERS: u32 = 8;

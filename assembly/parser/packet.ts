@@ -163,19 +163,19 @@ export class Packet {
   walkFragment: u32;
 
   get srcPtr(): usize {
-    return changetype<usize>(this) + offsetof<Packet>("srcHigh");
+    return changetype<usize>(this) + offsetof<Packet>('srcHigh');
   }
 
   get dstPtr(): usize {
-    return changetype<usize>(this) + offsetof<Packet>("dstHigh");
+    return changetype<usize>(this) + offsetof<Packet>('dstHigh');
   }
 
   get quotedSrcPtr(): usize {
-    return changetype<usize>(this) + offsetof<Packet>("quotedSrcHigh");
+    return changetype<usize>(this) + offsetof<Packet>('quotedSrcHigh');
   }
 
   get quotedDstPtr(): usize {
-    return changetype<usize>(this) + offsetof<Packet>("quotedDstHigh");
+    return changetype<usize>(this) + offsetof<Packet>('quotedDstHigh');
   }
 
   /** ARP sender address, 16 bytes mapped. */

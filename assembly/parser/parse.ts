@@ -6,21 +6,14 @@
  * Packet: everything a caller may do with a Packet rests on that.
  */
 
-import { Reason } from "../abi/codes";
-import { parseArp, parseEthernet } from "./ethernet";
-import {
-  ETHERTYPE_ARP,
-  ETHERTYPE_IPV4,
-  ETHERTYPE_IPV6,
-  PROTOCOL_ICMP,
-  PROTOCOL_ICMPV6,
-  PROTOCOL_TCP,
-} from "./headers";
-import { parseIcmp, parseIcmpv6 } from "./icmp";
-import { parseIpv4 } from "./ipv4";
-import { parseIpv6 } from "./ipv6";
-import { Packet } from "./packet";
-import { parseTcp } from "./tcp";
+import { Reason } from '../abi/codes';
+import { parseArp, parseEthernet } from './ethernet';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP } from './headers';
+import { parseIcmp, parseIcmpv6 } from './icmp';
+import { parseIpv4 } from './ipv4';
+import { parseIpv6 } from './ipv6';
+import { Packet } from './packet';
+import { parseTcp } from './tcp';
 
 function parseIp(p: Packet): Reason {
   const isIpv4 = p.etherType == ETHERTYPE_IPV4;

@@ -7,7 +7,7 @@
  * - MSS, window scale and SACK-permitted mean something in a SYN only (RFC 7323 2.2, RFC 2018 2).
  */
 
-import { Reason } from "../abi/codes";
+import { Reason } from '../abi/codes';
 import {
   TCP_OPTION_AO,
   TCP_OPTION_END,
@@ -20,8 +20,8 @@ import {
   TCP_OPTION_TFO,
   TCP_OPTION_TIMESTAMPS,
   TCP_OPTION_WINDOW_SCALE,
-} from "./headers";
-import { OptionBit, Packet, TcpFlag } from "./packet";
+} from './headers';
+import { OptionBit, Packet, TcpFlag } from './packet';
 
 const MAX_WINDOW_SHIFT: u32 = 14;
 const SACK_BLOCK_BYTES: u32 = 8;

@@ -7,7 +7,7 @@
  * partial ones; see checksum.ts.
  */
 
-import { Reason } from "../abi/codes";
+import { Reason } from '../abi/codes';
 import {
   TCP_ACK,
   TCP_BYTES,
@@ -18,9 +18,9 @@ import {
   TCP_SRC_PORT,
   TCP_URGENT,
   TCP_WINDOW,
-} from "./headers";
-import { Packet, PacketKind, TcpFlag } from "./packet";
-import { parseTcpOptions } from "./tcp-options";
+} from './headers';
+import { Packet, PacketKind, TcpFlag } from './packet';
+import { parseTcpOptions } from './tcp-options';
 
 function possible(flags: u32): bool {
   if ((flags & (TcpFlag.Syn | TcpFlag.Rst | TcpFlag.Ack)) == 0) return false;
@@ -31,7 +31,7 @@ function possible(flags: u32): bool {
 export function parseTcp(p: Packet): Reason {
   const tcp = p.l4;
   if (p.l4Length < TCP_BYTES) return Reason.TruncatedTcp;
-  const header = (<u32>load<u8>(tcp, TCP_DATA_OFFSET) >> 4) << 2;
+  const header = ((<u32>load<u8>(tcp, TCP_DATA_OFFSET)) >> 4) << 2;
   if (header < TCP_BYTES || header > p.l4Wire) return Reason.BadTcpDataOffset;
   if (header > p.l4Length) return Reason.TruncatedTcp;
 
