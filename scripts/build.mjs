@@ -1,0 +1,141 @@
+/**
+ * Compiles the core with asc and bundles the host and the tests with esbuild, into build/.
+ *
+ *   npm run build [core | host]
+ */
+import { spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, rmSync } from 'node:fs';
+import { locked, once } from './lib/once.mjs';
+import { EXIT, ROOT, Stop, filesIn, inRoot, main, say } from './lib/project.mjs';
+import { setUp } from './setup.mjs';
+
+const CORE_ENTRY = 'assembly/index.ts';
+/** Each is an entry of its own: its exports are probes onto inner functions, for tests only. */
+const PROBES = 'assembly/testing';
+const TARGETS = ['release', 'debug', 'test'];
+
+const HOST_ENTRIES = [
+  { source: 'src/cli/main.ts', output: 'build/migware.js', executable: true },
+  { source: 'src/index.ts', output: 'build/index.js', executable: false },
+];
+
+/** @type {import('esbuild').BuildOptions} */
+const BUNDLE = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  // Also decides how bytes are embedded: without it the bundle calls what Node 20 does not have.
+  target: 'node20',
+  packages: 'external',
+  loader: { '.wasm': 'binary' },
+  sourcemap: true,
+  logLevel: 'warning',
+};
+
+/** The release module alone is shipped; debug keeps the assertions; debug and test have the probes. */
+export async function buildCore() {
+  const sources = filesIn('assembly', (path) => path.endsWith('.ts'));
+  await once(
+    {
+      stamp: 'build/.stamps/core',
+      inputs: [...sources, 'asconfig.json', 'package-lock.json', 'scripts/build.mjs'],
+      outputs: TARGETS.map((target) => `build/core.${target}.wasm`),
+    },
+    async () => {
+      say('building the core');
+      await Promise.all(TARGETS.map(compileCore));
+      if (!existsSync(inRoot(CORE_ENTRY))) return;
+      copyFileSync(inRoot('build/core.release.d.ts'), inRoot('build/core.d.ts'));
+    },
+  );
+}
+
+/** @param {string} target of asconfig.json */
+function compileCore(target) {
+  const probes = target === 'release' ? [] : filesIn(PROBES, (path) => path.endsWith('.ts'));
+  const entries = [CORE_ENTRY, ...probes].filter((path) => existsSync(inRoot(path)));
+  if (entries.length === 0) return Promise.resolve();
+  const asc = inRoot('node_modules/assemblyscript/bin/asc.js');
+  const child = spawn(process.execPath, [asc, ...entries, '--target', target], {
+    cwd: ROOT,
+    stdio: ['ignore', 2, 2],
+  });
+  return new Promise((done, failed) => {
+    child.once('error', failed);
+    child.once('exit', (code) => {
+      // The generated wrapper is not used: the host reads the module's exports directly.
+      rmSync(inRoot(`build/core.${target}.js`), { force: true });
+      if (code === 0) done(undefined);
+      else failed(new Stop(EXIT.failed, `asc could not compile the core (target ${target})`));
+    });
+  });
+}
+
+export async function buildHost() {
+  await once(
+    {
+      stamp: 'build/.stamps/host',
+      inputs: [
+        ...filesIn('src'),
+        ...filesIn('assembly/abi'),
+        'build/core.release.wasm',
+        'package.json',
+        'package-lock.json',
+        'scripts/build.mjs',
+      ],
+      outputs: HOST_ENTRIES.filter(({ source }) => existsSync(inRoot(source))).map(({ output }) => output),
+    },
+    async () => {
+      say('building the host');
+      for (const { source, output, executable } of HOST_ENTRIES) {
+        rmSync(inRoot(output), { force: true });
+        if (!existsSync(inRoot(source))) continue;
+        await bundle({
+          entryPoints: [source],
+          outfile: output,
+          banner: executable ? { js: '#!/usr/bin/env node' } : {},
+        });
+        if (executable) chmodSync(inRoot(output), 0o755);
+      }
+    },
+  );
+}
+
+/**
+ * Bundles files that are run but not shipped (tests, benches) to the same paths under build/.
+ * @param {readonly string[]} entryPoints
+ */
+export async function buildPrivate(entryPoints) {
+  if (entryPoints.length === 0) return;
+  await bundle({ entryPoints: [...entryPoints], outbase: '.', outdir: 'build' });
+}
+
+/** Outputs of tests whose sources are gone would otherwise run for ever. */
+export function removeStaleTests() {
+  for (const output of filesIn('build/test', (path) => path.endsWith('.test.js'))) {
+    const source = output.replace(/^build\//, '').replace(/\.js$/, '.ts');
+    if (!existsSync(inRoot(source))) rmSync(inRoot(output));
+  }
+}
+
+/** @param {import('esbuild').BuildOptions} options */
+async function bundle(options) {
+  const esbuild = await import('esbuild'); // not before the set-up has installed it
+  try {
+    await esbuild.build({ ...BUNDLE, ...options });
+  } catch {
+    throw new Stop(EXIT.failed, 'esbuild could not bundle the files above'); // it has printed why
+  }
+}
+
+await main(import.meta.url, async ([part]) => {
+  if (part !== undefined && part !== 'core' && part !== 'host') {
+    throw new Stop(EXIT.usage, `unknown part "${part}": expected core or host, or nothing for both`);
+  }
+  await setUp(['build']);
+  await locked(async () => {
+    await buildCore();
+    if (part !== 'core') await buildHost();
+  });
+});
