@@ -89,13 +89,20 @@ function runAva(kind, files, avaOptions) {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, MIGWARE_TEST_COUNTS: file },
     });
-    /** @type {Counts} */
-    const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 0, skipped: 0 };
+    const counts = existsSync(file) ? readCounts(file) : { passed: 0, failed: 0, skipped: 0 };
     // Ava also fails for reasons that are no test's, such as a file without one.
     return status === 0 || counts.failed > 0 ? counts : { ...counts, failed: 1 };
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/**
+ * @param {string} file
+ * @returns {Counts}
+ */
+function readCounts(file) {
+  return /** @type {Counts} */ (JSON.parse(readFileSync(file, 'utf8')));
 }
 
 /**

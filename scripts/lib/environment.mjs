@@ -39,8 +39,8 @@ export function isRoot() {
  */
 export function labObstacle() {
   if (!isRoot()) return 'network namespaces need root';
-  const { status, stderr } = spawnSync('unshare', ['--net', 'true'], { encoding: 'utf8' });
-  return status === 0 ? null : `this system allows no new network namespace: ${stderr?.trim() || 'unshare failed'}`;
+  const { status, error, stderr } = spawnSync('unshare', ['--net', 'true'], { encoding: 'utf8' });
+  return status === 0 ? null : `this system allows no new network namespace (${error?.message ?? stderr.trim()})`;
 }
 
 /**

@@ -68,7 +68,7 @@ export function must(command, args, options = {}) {
  */
 export function foreground(command, args) {
   const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit' });
-  process.on('SIGINT', () => {});
+  process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   return new Promise((done, failed) => {
     child.once('error', failed);
