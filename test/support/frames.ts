@@ -159,9 +159,9 @@ export function destinationOptions(units = 1): Extension {
   return { protocol: 60, bytes: paddingHeader(units) };
 }
 
-/** Routing header of type 4 with one address. */
-export function routing(segmentsLeft = 0): Extension {
-  return { protocol: 43, bytes: concat(Uint8Array.of(0, 2, 4, segmentsLeft), new Uint8Array(20)) };
+/** Routing header of type 4 (RFC 8754) with one segment: the final destination. */
+export function routing(segmentsLeft = 0, segment = 'fd00::2'): Extension {
+  return { protocol: 43, bytes: concat(Uint8Array.of(0, 2, 4, segmentsLeft, 0, 0, 0, 0), ipBytes(segment)) };
 }
 
 /** `offset` in units of 8 bytes. With offset 0 and more false: an atomic fragment. */
@@ -245,7 +245,11 @@ export function tcp(options: TcpOptions): Uint8Array {
 }
 
 /** One TCP option of any kind; `length` overrides the length byte. */
-export function tcpOption(kind: number, value: Uint8Array | readonly number[] = [], length = value.length + 2): Uint8Array {
+export function tcpOption(
+  kind: number,
+  value: Uint8Array | readonly number[] = [],
+  length = value.length + 2,
+): Uint8Array {
   return Uint8Array.of(kind, length, ...value);
 }
 
