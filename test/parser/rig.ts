@@ -18,9 +18,18 @@ export interface Parsed {
   readonly kind: PacketKind;
   readonly fields: Fields;
   /** Offset inside the frame of an address found by the parser. */
-  offset(address: number): number;
+  readonly offset: (address: number) => number;
   /** `length` bytes at an address, as hex. */
-  bytes(address: number, length: number): string;
+  readonly bytes: (address: number, length: number) => string;
+}
+
+/** The module speaks numbers; what they mean is said here and nowhere else. */
+export function asReason(value: unknown): Reason {
+  return value as Reason;
+}
+
+function asKind(value: unknown): PacketKind {
+  return value as PacketKind;
 }
 
 const GUARD = 0xa5;
@@ -64,7 +73,7 @@ export class Rig {
     const after = this.region + this.#packetBytes;
     bytes.fill(GUARD, before, after + GUARD_BYTES);
     bytes.set(frame, start);
-    const reason = exports.probeParse(this.region, start, frame.length, wireLength) as Reason;
+    const reason = asReason(exports.probeParse(this.region, start, frame.length, wireLength));
     for (let i = 0; i < GUARD_BYTES; i++) {
       if (bytes[before + i] !== GUARD || bytes[after + i] !== GUARD) throw new Error('written outside the Packet');
     }
@@ -78,7 +87,7 @@ export class Rig {
     const fields = Object.fromEntries(this.#readers.map(([name, read]) => [name, read(this.region) >>> 0])) as Fields;
     return {
       reason,
-      kind: fields.kind,
+      kind: asKind(fields.kind),
       fields,
       offset: (address) => address - start,
       bytes: (address, length) => Buffer.from(this.core.bytes.subarray(address, address + length)).toString('hex'),
