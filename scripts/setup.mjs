@@ -33,7 +33,7 @@ async function installPackages() {
     },
     () => {
       say('installing npm packages');
-      must('npm', ['ci', '--no-audit', '--no-fund'], { env: { ...process.env, ...headersOfThisNode() } });
+      must('npm', ['ci', '--no-audit', '--no-fund'], { ...process.env, ...headersOfThisNode() });
     },
   );
 }
@@ -41,9 +41,9 @@ async function installPackages() {
 /** If Node brings its own headers, node-gyp need not fetch them. */
 function headersOfThisNode() {
   const prefix = join(dirname(process.execPath), '..');
-  const known =
-    process.env['npm_config_nodedir'] ?? (existsSync(join(prefix, 'include/node/node.h')) ? prefix : undefined);
-  return known === undefined ? {} : { npm_config_nodedir: known };
+  if (!existsSync(join(prefix, 'include/node/node.h'))) return {};
+  // node-gyp knows the second name since npm 11, which warns about the first.
+  return { npm_config_nodedir: prefix, npm_package_config_node_gyp_nodedir: prefix };
 }
 
 await main(import.meta.url, () => setUp(['build', 'run', 'lab']));

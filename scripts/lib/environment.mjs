@@ -63,8 +63,8 @@ export function installSystem(purposes) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   // Another apt may be at work, most of all on a machine that has just been started.
   const patience = ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3'];
-  must('apt-get', [...patience, 'update', '-qq'], { env });
-  must('apt-get', [...patience, 'install', '-y', '-qq', '--no-install-recommends', ...packages.split(' ')], { env });
+  must('apt-get', [...patience, 'update', '-qq'], env);
+  must('apt-get', [...patience, 'install', '-y', '-qq', '--no-install-recommends', ...packages.split(' ')], env);
 
   const still = missing.filter((need) => !need.present()).map((need) => need.what);
   if (still.length > 0) throw new Stop(EXIT.environment, `apt-get succeeded, but still missing: ${still.join(', ')}`);

@@ -9,6 +9,9 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Exit codes, the same as the command line's. */
 export const EXIT = { failed: 1, usage: 2, environment: 3 };
 
+/** Arbitrary: more than an installer or compiler prints. */
+const OUTPUT_BYTES = 1 << 26;
+
 /** Ends a script with a message for its user; anything else that is thrown is a bug and shows its stack. */
 export class Stop extends Error {
   /**
@@ -47,16 +50,24 @@ export function filesIn(folder, accept = () => true) {
 }
 
 /**
- * Runs a program in the project's root with this terminal and stops the script if it fails.
+ * Runs a program in the project's root and stops the script if it fails; only then its output is shown.
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ env?: NodeJS.ProcessEnv }} [options]
+ * @param {NodeJS.ProcessEnv} [env]
  */
-export function must(command, args, options = {}) {
-  const { status, signal, error } = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', 2, 2], ...options });
-  if (error) throw new Stop(EXIT.failed, `${command} could not be started: ${error.message}`);
-  if (status !== 0)
-    throw new Stop(EXIT.failed, `${command} ${args[0] ?? ''} failed (${signal ?? `exit code ${status}`})`);
+export function must(command, args, env = process.env) {
+  // One stream for both outputs keeps their order.
+  const script = ['-c', 'exec "$0" "$@" 2>&1', command, ...args];
+  const { status, signal, error, stdout } = spawnSync('sh', script, {
+    cwd: ROOT,
+    env,
+    encoding: 'utf8',
+    maxBuffer: OUTPUT_BYTES,
+    stdio: ['ignore', 'pipe', 2],
+  });
+  if (error === undefined && status === 0) return;
+  const how = error?.message ?? signal ?? `exit code ${status ?? 'unknown'}`;
+  throw new Stop(EXIT.failed, `${stdout}\n${[command, ...args].join(' ')} failed: ${how}`);
 }
 
 /**
