@@ -130,6 +130,7 @@ const service = table({
   recovery: optional(recovery, 'resume' as const),
   fence: optional(command, undefined),
   fence_timeout: optional(duration(100, 600_000), 10_000),
+  dead_when: optional(oneOf(['any', 'all']), 'any' as const),
   probe: optional(list(probe, 'probes', 16), undefined),
 });
 
@@ -209,6 +210,7 @@ function serviceConfig(found: Service): ServiceConfig {
     fence: found.fence,
     fenceTimeoutMs: found.fence_timeout,
     probes: probes.map((entry) => probeConfig(entry, found)),
+    deadWhen: found.dead_when,
   };
 }
 

@@ -52,6 +52,8 @@ export interface ServiceConfig {
   readonly fenceTimeoutMs: number;
   /** Never empty. */
   readonly probes: readonly ProbeConfig[];
+  /** How many of several probes must have reached their misses; default `any`. */
+  readonly deadWhen?: 'any' | 'all' | undefined;
 }
 
 interface ProbeCommon {

@@ -41,6 +41,7 @@ test('the smallest file gets every default', (t) => {
         fence: undefined,
         fenceTimeoutMs: 10_000,
         probes: [{ kind: 'icmp', target: '10.77.0.2', intervalMs: 50, timeoutMs: 50, misses: 3 }],
+        deadWhen: 'any',
       },
     ],
   });
@@ -65,6 +66,7 @@ replica = "2001:db8::3"
 recovery = "resume"
 fence = "ipmitool chassis power off"
 fence_timeout = "1.5s"
+dead_when = "all"
 
 [[service.probe]]
 kind = "icmp"
@@ -119,6 +121,7 @@ command = "test -e /tmp/alive"
           },
           { kind: 'exec', command: 'test -e /tmp/alive', intervalMs: 2000, timeoutMs: 2000, misses: 3 },
         ],
+        deadWhen: 'all',
       },
     ],
   });
@@ -215,7 +218,7 @@ const REFUSALS: readonly Refusal[] = [
   {
     change: 'colour = "red"',
     message:
-      'f.toml:7: service[0].colour: unknown key; known here: name, address, ports, replica, recovery, fence, fence_timeout, probe',
+      'f.toml:7: service[0].colour: unknown key; known here: name, address, ports, replica, recovery, fence, fence_timeout, dead_when, probe',
   },
   {
     change: 'probe = []',
