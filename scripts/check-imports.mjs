@@ -128,7 +128,11 @@ export const LAYERS = [
  */
 export const PACKAGES = [
   { name: 'pcap', only: ['src/sniffer'], why: 'capture is behind the port interface' },
-  { name: 'raw-socket', only: ['src/sniffer'], why: 'injection is behind the port interface' },
+  {
+    name: 'raw-socket',
+    only: ['src/sniffer', 'src/monitor'],
+    why: 'it injects and it pings, behind an interface each',
+  },
   { name: 'commander', only: ['src/cli'], why: "arguments are the command line's" },
   { name: 'cli-table3', only: ['src/cli', 'src/report'], why: 'only these write for people' },
   { name: 'smol-toml', only: ['src/daemon'], why: 'one reader of the configuration' },

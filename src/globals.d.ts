@@ -25,5 +25,4 @@ declare namespace WebAssembly {
     /** Adds pages of 64 KiB; every view made before is void afterwards. */
     grow(pages: number): number;
   }
-  class RuntimeError extends Error {}
 }
