@@ -1,0 +1,146 @@
+/**
+ * A program for a host of the lab: does with the host's network what the daemon does, one command a line, and runs the
+ * service that is the replica. Answers are JSON, one line each, with the command as `event`; besides, `frame` for each
+ * frame a port shows, `accepted` and `heard` for the service's connections.
+ */
+import { createInterface } from 'node:readline';
+import { type Socket, createServer } from 'node:net';
+import { FaultInjectorPort } from '../../../src/sniffer/fault-injector';
+import { PcapPort } from '../../../src/sniffer/pcap-port';
+import type { PacketPort } from '../../../src/sniffer/port';
+import { readInterface, resolveMac } from '../../../src/takeover/discover';
+import { type HostNetwork, setUpHostNetwork } from '../../../src/takeover/host-network';
+import { Journal } from '../../../src/takeover/journal';
+
+const ports = new Map<string, PacketPort>();
+const sockets = new Map<string, Socket>();
+let journal: Journal | undefined;
+
+function say(event: string, fields: object = {}): void {
+  process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
+}
+
+const commands: Readonly<Record<string, (...args: string[]) => object | Promise<object>>> = {
+  /** Takes the directory and undoes what a dead process left. */
+  async open(stateDir = '') {
+    journal = await Journal.open(stateDir);
+    const left = journal.changes;
+    const failures = await journal.undo();
+    return { left, failures: failures.map(({ error }) => String(error)) };
+  },
+
+  async setup(stateDir = '', services = '', replicas = '', offloads = 'keep') {
+    if (journal === undefined) throw new Error('not open');
+    const split = (list: string) => list.split(',').filter((item) => item !== '' && item !== '-');
+    const network: HostNetwork = await setUpHostNetwork(journal, {
+      stateDir,
+      wire: await readInterface('eth0'),
+      serviceAddresses: split(services),
+      localReplicas: split(replicas),
+      keepOffloads: offloads === 'keep',
+    });
+    return { stack: network.stack, changes: journal.changes };
+  },
+
+  async undo() {
+    const failures = (await journal?.undo()) ?? [];
+    return { failures: failures.map(({ error }) => String(error)) };
+  },
+
+  async capture(device = '', filter = '', snapLength = '65600') {
+    const { mac, mtu } = await readInterface(device);
+    const port = new PcapPort(device, {
+      filter: filter.replaceAll('_', ' '),
+      bufferBytes: 8 << 20,
+      snapLength: Number(snapLength),
+      promiscuous: true,
+      mtu,
+      mac: Buffer.from(mac.replaceAll(':', ''), 'hex'),
+    });
+    const buffer = Buffer.alloc(Number(snapLength));
+    port.start({
+      buffer,
+      frame: (length, wireLength) => say('frame', { device, wireLength, hex: buffer.toString('hex', 0, length) }),
+      failed: (error) => say('failed', { device, message: error.message }),
+    });
+    ports.set(device, port);
+    return { mac };
+  },
+
+  inject(device = '', hex = '') {
+    return { sent: ports.get(device)?.send(Buffer.from(hex, 'hex')) ?? false };
+  },
+
+  /** Lets a port's frames through a fault injector with these chances, in percent. */
+  faults(device = '', seed = '1', loss = '0', duplicate = '0', reorder = '0') {
+    const port = ports.get(device);
+    if (port === undefined) throw new Error('not captured');
+    const send = { loss: Number(loss) / 100, duplicate: Number(duplicate) / 100, reorder: Number(reorder) / 100 };
+    ports.set(device, new FaultInjectorPort(port, { seed: Number(seed), send }));
+    return {};
+  },
+
+  stats(device = '') {
+    return { ...ports.get(device)?.stats() };
+  },
+
+  close(device = '') {
+    ports.get(device)?.close();
+    return {};
+  },
+
+  async mac(address = '', device = '', timeoutMs = '1000') {
+    return { mac: await resolveMac(address, device, Number(timeoutMs)) };
+  },
+
+  listen(port = '') {
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      const id = `${socket.remoteAddress?.replace('::ffff:', '') ?? ''}/${socket.remotePort}`;
+      sockets.set(id, socket);
+      socket.on('error', () => undefined);
+      socket.on('data', (data) => say('heard', { id, text: data.toString('latin1') }));
+      say('accepted', { id });
+    });
+    return new Promise((done) => server.listen(Number(port), '::', () => done({})));
+  },
+
+  write(id = '', bytes = '') {
+    sockets.get(id)?.write('x'.repeat(Number(bytes)));
+    return {};
+  },
+
+  end(id = '') {
+    sockets.get(id)?.end();
+    return {};
+  },
+
+  destroy(id = '') {
+    sockets.get(id)?.destroy();
+    return {};
+  },
+
+  reset(id = '') {
+    sockets.get(id)?.resetAndDestroy();
+    return {};
+  },
+
+  /** The event loop ends if nothing holds it. */
+  finish() {
+    input.close();
+    process.stdin.unref();
+    return {};
+  },
+};
+
+const input = createInterface({ input: process.stdin });
+input.on('line', (line) => {
+  const [command = '', ...args] = line.split(' ');
+  void (async () => {
+    try {
+      say(command, await commands[command]?.(...args));
+    } catch (error) {
+      say(command, { error: String(error) });
+    }
+  })();
+});
+say('ready');

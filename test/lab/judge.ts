@@ -1,0 +1,224 @@
+/**
+ * The judge: what primary and replica read, put together, is what the clients wrote; every byte the clients read is right; no
+ * client saw an error, and no RST reached one.
+ *
+ * The primary behind its pulled cable goes on reading what its kernel had acknowledged, so the sum is exact: no byte may be
+ * missing and none may be there twice. Nothing here depends on how long something took.
+ */
+import { readFileSync } from 'node:fs';
+import type { Frame } from './pcap';
+import { RST, SYN } from './pcap';
+import { pattern } from './pattern';
+
+/** One connection of programs/client.c at its end. */
+export interface ClientConnection {
+  readonly stream: number;
+  /** `address:port`. */
+  readonly local: string;
+  readonly sent: number;
+  readonly acknowledged: number;
+  readonly asked: number;
+  readonly received: number;
+  readonly goodbye: number;
+  /** First wrong byte of what it read, or -1. */
+  readonly wrongAt: number;
+  /** It read the end of the service's stream. */
+  readonly ended: boolean;
+  readonly silenceMs: number;
+  /** Wall clock, ms. */
+  readonly silenceAt: number;
+  /** errno, or empty. */
+  readonly error: string;
+  readonly errorAt: number;
+}
+
+/** One connection of programs/service.c. */
+export interface ServiceConnection {
+  readonly peer: string;
+  /** Every byte it read. */
+  readonly file: string;
+  readonly read: number;
+  readonly written: number;
+  readonly ended: boolean;
+  readonly open: boolean;
+  readonly error: string;
+}
+
+/** What a set of clients was told to do. */
+export interface ClientPlan {
+  readonly mode: 'push' | 'echo' | 'get';
+  /** Bytes asked for at a time, when the mode is `get`. */
+  readonly record: number;
+  /** `get`: bytes asked for in all; 0: no limit. */
+  readonly total: number;
+  /** Bytes the service says before it closes. */
+  readonly goodbye: number;
+}
+
+export interface Evidence {
+  readonly clients: readonly { readonly plan: ClientPlan; readonly connections: readonly ClientConnection[] }[];
+  /** In the order in which they served. */
+  readonly services: readonly { readonly name: string; readonly connections: readonly ServiceConnection[] }[];
+  /** Captured where the clients are. */
+  readonly frames: readonly Frame[];
+}
+
+export interface Verdict {
+  /** What is wrong, one sentence each; none if nothing broke. */
+  readonly problems: readonly string[];
+  readonly connections: number;
+  /** Connections about which there is nothing to complain. */
+  readonly kept: number;
+  readonly lostBytes: number;
+  readonly doubledBytes: number;
+  readonly resets: number;
+  readonly longestSilenceMs: number;
+}
+
+/** What the judge found out about one connection's bytes on their way to the services. */
+interface Upload {
+  lost: number;
+  doubled: number;
+  problem?: string;
+}
+
+export function judge({ clients, services, frames }: Evidence): Verdict {
+  const problems: string[] = [];
+  let kept = 0;
+  let lostBytes = 0;
+  let doubledBytes = 0;
+  const all = clients.flatMap(({ plan, connections }) => connections.map((connection) => ({ plan, connection })));
+  const parts = new Parts(services, new Set(all.map(({ connection }) => connection.local)));
+  for (const { plan, connection } of all) {
+    const expected = written(plan, connection);
+    const upload = compare(expected, parts.take(connection.local, expected));
+    lostBytes += upload.lost;
+    doubledBytes += upload.doubled;
+    const found = [...complaints(plan, connection), ...(upload.problem === undefined ? [] : [upload.problem])];
+    if (found.length === 0) kept++;
+    else problems.push(`${connection.local || 'unconnected'} (stream ${connection.stream}): ${found.join('; ')}`);
+  }
+  for (const { service, peer, read } of parts.unclaimed()) {
+    problems.push(`${service} read ${read} bytes of ${peer}, which is no client`);
+  }
+
+  const resets = frames.filter(({ tcp }) => tcp !== undefined && (tcp.flags & RST) !== 0);
+  if (resets.length > 0) problems.push(`${resets.length} RST in the capture, the first: ${describe(resets[0])}`);
+  const openings = frames.filter(({ tcp }) => tcp !== undefined && (tcp.flags & SYN) !== 0).length;
+  if (openings < all.length)
+    problems.push(`the capture shows ${openings} SYN of ${all.length} connections: it is blind`);
+  return {
+    problems,
+    connections: all.length,
+    kept,
+    lostBytes,
+    doubledBytes,
+    resets: resets.length,
+    longestSilenceMs: Math.max(0, ...all.map(({ connection }) => connection.silenceMs)),
+  };
+}
+
+/** What a client has against its connection, as far as it can know. */
+function complaints(plan: ClientPlan, connection: ClientConnection): string[] {
+  const found: string[] = [];
+  if (connection.error !== '') found.push(`error ${connection.error}`);
+  if (!connection.ended) found.push('never came to its end');
+  if (connection.wrongAt >= 0) found.push(`byte ${connection.wrongAt} read by the client is wrong`);
+  if (connection.received < connection.asked)
+    found.push(`${connection.asked - connection.received} of ${connection.asked} bytes missing at the client`);
+  if (connection.goodbye !== plan.goodbye) found.push(`goodbye of ${connection.goodbye} bytes, not ${plan.goodbye}`);
+  return found;
+}
+
+/** Every byte the client wrote. */
+function written(plan: ClientPlan, connection: ClientConnection): Buffer {
+  if (plan.mode !== 'get') return pattern(connection.stream, 0, connection.sent);
+  let text = '';
+  for (let offset = 0; offset < connection.asked;) {
+    const length = plan.total > 0 ? Math.min(plan.record, plan.total - offset) : plan.record;
+    text += `GET ${connection.stream} ${offset} ${length}\n`;
+    offset += length;
+  }
+  return Buffer.from(text, 'latin1').subarray(0, connection.sent);
+}
+
+/** What the services read, one after the other, against what was written. */
+function compare(expected: Buffer, parts: readonly Buffer[]): Upload {
+  let at = 0;
+  const result: Upload = { lost: 0, doubled: 0 };
+  const notes: string[] = [];
+  parts.forEach((part, index) => {
+    const isLast = index === parts.length - 1;
+    const start = expected.subarray(at, at + part.length).equals(part) ? at : locate(expected, part, at);
+    if (start === undefined) {
+      result.lost += part.length;
+      notes.push(`part ${index + 1} of ${part.length} bytes is not what was written at ${at}`);
+      return;
+    }
+    if (start > at) result.lost += start - at;
+    if (start < at) result.doubled += at - start;
+    if (start !== at) notes.push(`part ${index + 1} starts at ${start} instead of ${at}`);
+    at = start + part.length;
+    if (isLast && at > expected.length) notes.push(`${at - expected.length} bytes more than were written`);
+  });
+  if (at < expected.length) {
+    result.lost += expected.length - at;
+    notes.push(`${expected.length - at} bytes at the end were read by nobody`);
+  }
+  if (notes.length > 0) {
+    const sizes = parts.map((part) => part.length).join(' + ');
+    result.problem = `${result.lost} bytes lost, ${result.doubled} doubled (read ${sizes || 'nothing'} of ${expected.length}: ${notes.join(', ')})`;
+  }
+  return result;
+}
+
+/** Where a part really comes from: the place nearest to where it should, if there is any. */
+function locate(expected: Buffer, part: Buffer, near: number): number | undefined {
+  const places: number[] = [];
+  for (let at = expected.indexOf(part); at >= 0; at = expected.indexOf(part, at + 1)) places.push(at);
+  return places.sort((a, b) => Math.abs(a - near) - Math.abs(b - near))[0];
+}
+
+/** The connections of all services, given out by client. */
+class Parts {
+  private readonly left: { service: string; peer: string; read: number; file: string; taken: boolean }[];
+
+  constructor(
+    private readonly services: Evidence['services'],
+    /** Addresses of the clients' own ends. */
+    private readonly clients: ReadonlySet<string>,
+  ) {
+    this.left = services.flatMap(({ name, connections }) =>
+      connections.map(({ peer, read, file }) => ({ service: name, peer, read, file, taken: false })),
+    );
+  }
+
+  /**
+   * What each service read of the client, in the services' order. A replica on another machine sees an address of the
+   * daemon's instead of the client's: its part is found by what is missing.
+   */
+  take(client: string, expected: Buffer): Buffer[] {
+    const own = this.services.flatMap(({ name }) =>
+      this.left.filter(({ service, peer, taken }) => service === name && peer === client && !taken),
+    );
+    const parts = own.map(({ file }) => readFileSync(file));
+    const missing = expected.subarray(parts.reduce((sum, part) => sum + part.length, 0));
+    const foreign = this.left.find(
+      ({ peer, read, file, taken }) =>
+        !taken && read > 0 && read === missing.length && !this.clients.has(peer) && readFileSync(file).equals(missing),
+    );
+    for (const part of foreign === undefined ? own : [...own, foreign]) part.taken = true;
+    return foreign === undefined ? parts : [...parts, missing];
+  }
+
+  /** Connections that belong to no client and were not silent. */
+  unclaimed(): readonly { service: string; peer: string; read: number }[] {
+    return this.left.filter(({ taken, read }) => !taken && read > 0);
+  }
+}
+
+function describe(frame: Frame | undefined): string {
+  if (frame?.ip === undefined || frame.ports === undefined) return 'unknown';
+  const { ip, ports, tcp } = frame;
+  return `${ip.source}:${ports.source} > ${ip.destination}:${ports.destination} seq ${tcp?.seq ?? 0} from ${frame.source}`;
+}

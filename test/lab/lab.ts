@@ -1,0 +1,313 @@
+/**
+ * A laboratory: clients, a primary, a backup and whatever lies between them, with real kernels and unmodified programs.
+ *
+ *   client(s) --- [cable] --- [router] ---+--- [cable] --- primary    10.77.0.2, fd77::2: the service address
+ *                                       hub or switch
+ *                                         +--- backup                 10.77.0.3, fd77::3: the replica's address
+ *                                         +--- replica (if remote)    10.77.0.4, fd77::4
+ *
+ * By default the frames of the wire are those of a wire: whole, with full checksums and no longer than the MTU.
+ */
+import { mkdirSync } from 'node:fs';
+import type { ExecutionContext } from 'ava';
+import type { Host, Segment } from '../../src/demo/network';
+import { Network } from '../../src/demo/network';
+import type { Message, Program } from '../../src/demo/program';
+import { Capture, OPENINGS_AND_RESETS } from './capture';
+import type { DaemonOptions } from './daemon';
+import { Daemon } from './daemon';
+import type { ClientConnection, ClientPlan, ServiceConnection, Verdict } from './judge';
+import { judge } from './judge';
+import { options, program } from './programs';
+
+export const PORT = 7000;
+
+export interface LabOptions {
+  readonly segment?: 'hub' | 'switch';
+  readonly family?: 4 | 6;
+  /** Hosts with clients; default 1. */
+  readonly clientHosts?: number;
+  /** Puts a router between the clients and the others. */
+  readonly router?: boolean;
+  /** Puts the replica on a machine of its own. */
+  readonly remoteReplica?: boolean;
+  /** Options of programs/cable.c for the cable of each client, of the primary. */
+  readonly clientCable?: readonly string[];
+  readonly primaryCable?: readonly string[];
+  /** Leaves the offloads of the links on: frames up to 64 KiB and partial checksums. */
+  readonly offloads?: boolean;
+  readonly sysctl?: Partial<Record<'client' | 'primary' | 'replica', Readonly<Record<string, string | number>>>>;
+  readonly mtu?: Partial<Record<'client' | 'primary' | 'replica', number>>;
+  /** Options of programs/service.c, and of the replica's where it differs; `null`: it does not run. */
+  readonly service?: ServiceOptions;
+  readonly replica?: ServiceOptions | null;
+}
+
+export interface ServiceOptions {
+  readonly mode?: 'sink' | 'echo' | 'get';
+  readonly backlog?: number;
+  readonly maxseg?: number;
+  readonly rcvbuf?: number;
+  readonly sndbuf?: number;
+  readonly goodbye?: number;
+  readonly holdGoodbye?: boolean;
+  readonly holdReading?: boolean;
+  readonly closeFirst?: boolean;
+}
+
+export interface ClientOptions {
+  readonly mode?: 'push' | 'echo' | 'get';
+  readonly connections?: number;
+  readonly record?: number;
+  /** ms between the records of a connection; 0: as fast as it goes. */
+  readonly interval?: number;
+  /** Bytes to send, or ask for; 0: until told to finish. */
+  readonly total?: number;
+  readonly goodbye?: number;
+  readonly serverClosesFirst?: boolean;
+  readonly rcvbuf?: number;
+  readonly sndbuf?: number;
+  readonly maxseg?: number;
+  readonly recordRoute?: boolean;
+}
+
+/** What programs/client.c and programs/service.c answer to `stat` and other commands. */
+export interface ClientStat extends Message {
+  readonly connected: number;
+  readonly done: number;
+  readonly ended: number;
+  readonly errors: number;
+  readonly waiting: number;
+  readonly sent: number;
+  readonly acknowledged: number;
+  readonly acknowledgedMin: number;
+  readonly acknowledgedMax: number;
+  readonly received: number;
+  readonly receivedMin: number;
+  readonly receivedMax: number;
+}
+
+export interface ServiceStat extends Message {
+  readonly accepted: number;
+  readonly open: number;
+  readonly ended: number;
+  readonly errors: number;
+  readonly read: number;
+  readonly readMin: number;
+  readonly written: number;
+  readonly unacknowledged: number;
+  readonly unsent: number;
+}
+
+interface Clients {
+  readonly plan: ClientPlan;
+  readonly program: Program;
+  result: readonly ClientConnection[] | undefined;
+}
+
+/** Makes a lab for one test; it is gone when the test ends, however it ends. */
+export async function openLab(t: ExecutionContext, choices: LabOptions = {}): Promise<Lab> {
+  const network = new Network();
+  t.teardown(network.close);
+  const lab = new Lab(network, choices);
+  await lab.open();
+  return lab;
+}
+
+export class Lab {
+  readonly segment: Segment;
+  readonly primary: Host;
+  readonly backup: Host;
+  /** Where the replica runs: the backup, or a machine of its own. */
+  readonly replicaHost: Host;
+  readonly clientHosts: readonly Host[];
+  readonly cables: Partial<Record<string, Program>> = {};
+  private readonly services: { name: string; program: Program }[] = [];
+  private readonly clients: Clients[] = [];
+  private readonly captures: Capture[] = [];
+  private streams = 0;
+
+  constructor(
+    readonly network: Network,
+    private readonly choices: LabOptions,
+  ) {
+    this.segment = choices.segment === 'switch' ? network.switch() : network.hub();
+    this.primary = network.host('primary');
+    this.backup = network.host('backup');
+    this.replicaHost = choices.remoteReplica === true ? network.host('replica') : this.backup;
+    const count = choices.clientHosts ?? 1;
+    this.clientHosts = Array.from({ length: count }, (_, index) => network.host(`client${index + 1}`));
+  }
+
+  /** The service address; `host` 3 is the backup's, 4 the other machine's. */
+  address(host = 2): string {
+    return this.choices.family === 6 ? `fd77::${host}` : `10.77.0.${host}`;
+  }
+
+  get replicaAddress(): string {
+    return this.address(this.replicaHost === this.backup ? 3 : 4);
+  }
+
+  async open(): Promise<void> {
+    const { choices } = this;
+    await this.plug(this.primary, 2, choices.primaryCable);
+    await this.plug(this.backup, 3);
+    if (this.replicaHost !== this.backup) await this.plug(this.replicaHost, 4);
+    if (choices.segment === 'switch') this.segment.mirror(this.primary, this.backup);
+    if (choices.router === true) await this.addRouter();
+    else for (const [index, host] of this.clientHosts.entries()) await this.plug(host, 10 + index, choices.clientCable);
+
+    this.primary.sysctl({ ...choices.sysctl?.primary });
+    this.replicaHost.sysctl({ ...choices.sysctl?.replica });
+    for (const host of this.clientHosts) host.sysctl({ ...choices.sysctl?.client });
+    this.setMtu(this.primary, choices.mtu?.primary);
+    this.setMtu(this.replicaHost, choices.mtu?.replica);
+    for (const host of this.clientHosts) this.setMtu(host, choices.mtu?.client);
+
+    await this.startService('primary', this.primary, { ...choices.service });
+    if (choices.replica !== null) {
+      await this.startService('replica', this.replicaHost, { ...choices.service, ...choices.replica });
+    }
+    for (const host of this.clientHosts) {
+      const file = `${this.network.directory}/${host.name}.pcap`;
+      this.captures.push(await Capture.start(host, file, OPENINGS_AND_RESETS, this.address(3)));
+    }
+  }
+
+  /** Starts clients on a host and waits until all are connected. */
+  async connect(choices: ClientOptions = {}, to = this.address(), host = this.clientHosts[0]): Promise<Program> {
+    if (host === undefined) throw new Error('the lab has no client host');
+    const { mode = 'push', connections = 1, record = 16, total = 0, goodbye = 0 } = choices;
+    const args = options({ ...choices, mode, connections, record, total, goodbye, stream: this.streams });
+    const clients = host.start('client', program('client'), '--connect', to, '--port', String(PORT), ...args);
+    this.streams += connections;
+    this.clients.push({ plan: { mode, record, total, goodbye }, program: clients, result: undefined });
+    await clients.next('connected');
+    return clients;
+  }
+
+  daemon(choices: Partial<DaemonOptions> = {}): Daemon {
+    const own = { address: this.address(), ports: [PORT], replica: this.replicaAddress };
+    return new Daemon(this.backup, this.network.directory, { ...own, ...choices });
+  }
+
+  /** The primary is gone, from one frame to the next. */
+  cut(): void {
+    this.segment.unplug(this.primary);
+  }
+
+  service(name: 'primary' | 'replica'): Program {
+    const found = this.services.find((service) => service.name === name);
+    if (found === undefined) throw new Error(`no service ${name}`);
+    return found.program;
+  }
+
+  /** Waits until every connection has made progress after now. */
+  async allProgress(clients: Program): Promise<void> {
+    const now = await clients.ask<ClientStat>('stat');
+    await clients.until<ClientStat>('stat', 'progress on every connection', ({ acknowledgedMin, errors }) => {
+      if (errors > 0) throw new Error(`${errors} clients have an error`);
+      return acknowledgedMin > now.acknowledgedMax;
+    });
+  }
+
+  /** Lets the clients end their streams and waits for the services to end theirs. */
+  async finish(clients: Program, spreadMs = 0): Promise<void> {
+    await this.takeResult(clients, `finish ${spreadMs}`);
+  }
+
+  /** Takes the clients' results as they are now, finished or not. */
+  async interrupt(clients: Program): Promise<void> {
+    await this.takeResult(clients, 'result');
+  }
+
+  private async takeResult(clients: Program, command: string): Promise<void> {
+    const entry = this.clients.find(({ program: own }) => own === clients);
+    const answer = clients.next<Message & { connections: ClientConnection[] }>('result');
+    if (command === 'result') await clients.ask(command);
+    else await Promise.race([clients.ask(command), answer]);
+    if (entry !== undefined) entry.result = (await answer).connections;
+  }
+
+  /** What happened, judged. Everything must have come to its end. */
+  async judge(): Promise<Verdict> {
+    const services = [];
+    for (const { name, program: service } of this.services) {
+      await service.ask<ServiceStat>('drain');
+      const directory = `${this.network.directory}/${name}`;
+      mkdirSync(directory, { recursive: true });
+      const report = await service.ask<Message & { connections: ServiceConnection[] }>(`report ${directory}`);
+      services.push({ name, connections: report.connections });
+    }
+    const frames = await Promise.all(this.captures.map((capture) => capture.frames()));
+    const clients = this.clients.map(({ plan, result }) => ({ plan, connections: result ?? [] }));
+    return judge({ clients, services, frames: frames.flat() });
+  }
+
+  private async startService(name: string, host: Host, choices: ServiceOptions): Promise<void> {
+    const any = this.choices.family === 6 ? '::' : '0.0.0.0';
+    const service = host.start(
+      'service',
+      program('service'),
+      '--listen',
+      any,
+      '--port',
+      String(PORT),
+      ...options({ ...choices }),
+    );
+    await service.next('listening');
+    this.services.push({ name, program: service });
+  }
+
+  /** Plugs a host into the segment, by way of a cable if there is one. */
+  private async plug(host: Host, number: number, cable?: readonly string[]): Promise<void> {
+    const addresses = [`10.77.0.${number}/24`, `fd77::${number}/64`];
+    if (cable === undefined) {
+      this.segment.plug(host, addresses);
+      this.wholeFrames(host, 'eth0');
+    } else {
+      await this.plugByCable(host, addresses, cable);
+    }
+    this.wholeFrames(this.segment.machine, this.segment.port(host));
+  }
+
+  private async plugByCable(host: Host, addresses: readonly string[], cable: readonly string[]): Promise<void> {
+    const box = this.network.host(`cable-${host.name}`);
+    box.sysctl({ 'net.ipv6.conf.all.disable_ipv6': 1, 'net.ipv6.conf.default.disable_ipv6': 1 });
+    this.network.link(host, 'eth0', box, 'a');
+    this.network.link(box, 'b', this.segment.machine, this.segment.port(host));
+    host.address('eth0', ...addresses);
+    this.segment.join(this.segment.port(host));
+    this.wholeFrames(host, 'eth0');
+    const running = box.start('cable', program('cable'), 'a', 'b', ...cable);
+    await running.next('connected');
+    this.cables[host.name] = running;
+  }
+
+  private async addRouter(): Promise<void> {
+    const router = this.network.host('router');
+    router.sysctl({ 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 });
+    await this.plug(router, 1);
+    for (const host of [this.primary, this.backup, ...(this.replicaHost === this.backup ? [] : [this.replicaHost])]) {
+      host.ip('route add default via 10.77.0.1', '-6 route add default via fd77::1');
+    }
+    for (const [index, host] of this.clientHosts.entries()) {
+      const device = `eth${index + 1}`;
+      this.network.link(host, 'eth0', router, device);
+      host.address('eth0', `10.78.${index}.10/24`, `fd78:${index}::10/64`);
+      router.address(device, `10.78.${index}.1/24`, `fd78:${index}::1/64`);
+      host.ip(`route add default via 10.78.${index}.1`, `-6 route add default via fd78:${index}::1`);
+      this.wholeFrames(host, 'eth0');
+      this.wholeFrames(router, device);
+    }
+  }
+
+  private wholeFrames(host: Host, device: string): void {
+    if (this.choices.offloads === true) return;
+    host.run('ethtool', '-K', device, 'tx', 'off', 'gro', 'off', 'tso', 'off', 'gso', 'off');
+  }
+
+  private setMtu(host: Host, mtu: number | undefined): void {
+    if (mtu !== undefined) host.ip(`link set eth0 mtu ${mtu}`);
+  }
+}
