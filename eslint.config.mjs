@@ -26,8 +26,8 @@ export default defineConfig(
       // `return fail(...)` in a function of no result is a common and clear way out.
       '@typescript-eslint/no-confusing-void-expression': 'off',
       '@typescript-eslint/no-empty-function': 'off',
-      // An empty string is as absent as none, in messages and options.
-      '@typescript-eslint/prefer-nullish-coalescing': ['error', { ignorePrimitives: { string: true } }],
+      // `false` and an empty string are as absent as none, in messages and options.
+      '@typescript-eslint/prefer-nullish-coalescing': ['error', { ignorePrimitives: { string: true, boolean: true } }],
       // The counterpart of tsc's noPropertyAccessFromIndexSignature.
       '@typescript-eslint/dot-notation': ['error', { allowIndexSignaturePropertyAccess: true }],
       '@typescript-eslint/consistent-type-imports': ['error', { disallowTypeAnnotations: false }],
