@@ -1,0 +1,276 @@
+/**
+ * Moving a connection to the replica: the forged handshake, and what follows until the connection is live.
+ *
+ * Theory of operation. The replica's stack is made to believe that the client has just opened a connection. The SYN is
+ * the client's in all it had agreed with the primary (MSS, window scale, SACK, timestamps with its own last TSval,
+ * ECN), and its sequence number is one below the first byte the replica has to read. So D1 = 0, and only the server's
+ * numbers differ: D2 = (replica's ISS + 1) - (next number the client expects from the server).
+ *
+ *   client to replica   seq + D1, ack + D2
+ *   replica to client   seq - D2, ack - D1          all modulo 2^32
+ *
+ * That a SYN-ACK came does not mean that there is a connection: when the accept queue is full, Linux ignores the ACK
+ * and keeps (or, with SYN cookies, forgets) the half-open state. So the third step is confirmed. A connection with data
+ * or a FIN to feed sends it, and its acknowledgement confirms. An idle one sends a probe made to tell the two apart: one
+ * byte before the window, acknowledging one more than was sent. A stack with a full connection looks at the sequence
+ * number first and answers with an ACK (RFC 9293 3.10.7.4); one that has none looks at the acknowledgement first
+ * and answers with RST (3.10.7.2 for LISTEN, 3.10.7.4 for SYN-RECEIVED). The RST means: the queue was full, again
+ * later. Handshakes in flight are bounded by `pace`, which halves when a queue overflows and grows back one by one.
+ */
+import { Counter, Dir, Loss, Phase, Port, Reason, TcpState } from '../abi/codes';
+import {
+  CONNECTION_FLAG_ECN,
+  CONNECTION_FLAG_HANDSHAKE,
+  CONNECTION_FLAG_RECOVERED,
+  CONNECTION_FLAG_SACK,
+  CONNECTION_FLAG_TIMESTAMPS,
+  CONNECTION_FLAG_WINDOW_SCALE,
+  FLOW_FLAG_FIN,
+  FLOW_FLAG_FIN_PENDING,
+  FLOW_FLAG_TS,
+} from '../abi/layout';
+import { count } from '../memory/counters';
+import { portMtu } from '../memory/ports';
+import { OptionBit, Packet, TcpFlag } from '../parser/packet';
+import { seqDiff, seqGe, seqGt, seqLt } from '../parser/seq';
+import {
+  CONN_ACK_CLIENT,
+  CONN_EDGE_TOLD,
+  CONN_REPLICA_ECN,
+  CONN_REPLICA_TS,
+  CONN_REPLICA_WS,
+  Connection,
+  flowOf,
+  lossOf,
+  phaseOf,
+  stateOf,
+} from '../tracker/connection';
+import { listActive, listQueued, makeReady, unlist } from '../tracker/lists';
+import { contiguous, releaseAll } from '../tracker/retained';
+import { Service } from '../tracker/service';
+import { bindStack, isOver } from '../tracker/table';
+import { beginFeed, isFeeding, stepFeed } from './feed';
+import { lose } from './loss';
+import { closeSegment, headerBytes, mssOf, openSegment, sendSegment, sendSyn } from '../translator/segment';
+import { clientIsBlocked, windowForReplica } from '../translator/window-field';
+
+/** First repetition of a handshake step, ms: the stack is this host's or one switch away. Doubles each time. */
+const RETRY_MS: u32 = 20;
+const RETRY_MAX_SHIFT: u32 = 6;
+/** A handshake that is not confirmed after this is given up, ms. Arbitrary: a client's patience, not a protocol's. */
+const GIVE_UP_MS: u32 = 15000;
+
+/** Takes one connection of a dead primary on its way, or ends it when it cannot be saved. */
+export function enqueue(c: Connection, s: Service, nowMs: u32): void {
+  if (phaseOf(c) != Phase.Direct || isOver(c)) return;
+  if (stateOf(c) < TcpState.Established) return;
+  s.recovering++;
+  c.phase = <u8>Phase.Queued;
+  c.startedMs = nowMs;
+  if (lossOf(c) != Loss.None) {
+    lose(c, s, lossOf(c));
+    return;
+  }
+  const outbound = flowOf(c, Dir.Outbound);
+  if (!serverBytesComplete(c)) {
+    lose(c, s, Loss.ServerBytesMissing);
+    return;
+  }
+  outbound.clear(FLOW_FLAG_FIN_PENDING);
+  unlist(c, s);
+  const inbound = flowOf(c, Dir.Inbound);
+  const waiting = inbound.retained > 0 || seqGt(outbound.end, outbound.acked);
+  listQueued(c, s, waiting);
+}
+
+/** Whether every server byte the client has not acknowledged is in the store. */
+export function serverBytesComplete(c: Connection): bool {
+  const f = flowOf(c, Dir.Outbound);
+  const dataEnd = f.has(FLOW_FLAG_FIN) && f.finSeq + 1 == f.end ? f.finSeq : f.end;
+  if (seqGe(f.acked, dataEnd)) return true;
+  const needed = <u32>seqDiff(dataEnd, f.acked);
+  return contiguous(f, f.acked, needed) == needed;
+}
+
+/** Sends the forged SYN of a queued connection. */
+export function beginHandshake(c: Connection, s: Service, nowMs: u32): void {
+  const inbound = flowOf(c, Dir.Inbound);
+  unlist(c, s);
+  // The tracker knows the client's next number, and the server's, as they are now: both can have moved in the queue.
+  c.clientBase = inbound.acked;
+  if (inbound.has(FLOW_FLAG_FIN) && seqGt(inbound.acked, inbound.finSeq)) c.clientBase = inbound.finSeq;
+  c.serverBase = flowOf(c, Dir.Outbound).end;
+  c.d1 = 0;
+  c.marks = 0;
+  if (!bindStack(c, s)) {
+    lose(c, s, Loss.TupleClash);
+    return;
+  }
+  s.inFlight++;
+  c.phase = <u8>Phase.SynSent;
+  c.attempts = 0;
+  listActive(c);
+  repeatSyn(c, s, nowMs);
+}
+
+function repeatSyn(c: Connection, s: Service, nowMs: u32): void {
+  const inbound = flowOf(c, Dir.Inbound);
+  const full = c.has(CONNECTION_FLAG_HANDSHAKE);
+  const scaled = c.has(CONNECTION_FLAG_WINDOW_SCALE) || !full;
+  const room = portMtu(Port.Wire) - headerBytes(c);
+  const mss = full ? min<u32>(mssOf(c, <u32>inbound.mss), room) : room;
+  sendSyn(
+    c,
+    s,
+    c.has(CONNECTION_FLAG_ECN) ? TcpFlag.Syn | TcpFlag.Ece | TcpFlag.Cwr : TcpFlag.Syn,
+    c.clientBase - 1 + c.d1,
+    min<u32>(<u32>max<i32>(seqDiff(flowOf(c, Dir.Outbound).edge, c.serverBase), 1), 0xffff),
+    mss,
+    scaled ? <i32>inbound.windowShift : -1,
+    c.has(CONNECTION_FLAG_SACK) || !full,
+    c.has(CONNECTION_FLAG_TIMESTAMPS) && inbound.has(FLOW_FLAG_TS),
+    inbound.tsval,
+  );
+  schedule(c, nowMs);
+}
+
+function schedule(c: Connection, nowMs: u32): void {
+  c.timerMs = nowMs + (RETRY_MS << min<u32>(<u32>c.attempts, RETRY_MAX_SHIFT));
+  c.attempts = <u8>min<u32>(<u32>c.attempts + 1, 255);
+}
+
+/** A segment of the replica for a connection that is not live yet. Numbers are the replica's own. */
+export function onReplicaHandshake(c: Connection, s: Service, p: Packet, nowMs: u32): Reason {
+  if (p.flags & TcpFlag.Rst) {
+    onReplicaRst(c, s, p, nowMs);
+    return Reason.Absorbed;
+  }
+  if ((p.flags & (TcpFlag.Syn | TcpFlag.Ack)) == (TcpFlag.Syn | TcpFlag.Ack)) {
+    if (p.ack != c.clientBase + c.d1) return Reason.AckAboveWindow;
+    if (phaseOf(c) == Phase.SynSent) acceptSynAck(c, p, nowMs);
+    noteReplicaEdge(c, p, p.window);
+    confirm(c, s, nowMs);
+    return Reason.Absorbed;
+  }
+  if (phaseOf(c) == Phase.Confirming && p.flags & TcpFlag.Ack) {
+    goLive(c, s, nowMs);
+    return Reason.None;
+  }
+  return Reason.Absorbed;
+}
+
+/** What the replica agreed to, and the deltas that follow from its numbers. */
+function acceptSynAck(c: Connection, p: Packet, nowMs: u32): void {
+  const outbound = flowOf(c, Dir.Outbound);
+  c.d2 = p.seq + 1 - c.serverBase;
+  c.replicaMss = p.options & OptionBit.Mss ? <u16>min<u32>(p.mss, 0xffff) : 0;
+  if (p.options & OptionBit.WindowScale) {
+    c.replicaShift = <u8>p.windowShift;
+    c.mark(CONN_REPLICA_WS);
+  }
+  if (p.flags & TcpFlag.Ece) c.mark(CONN_REPLICA_ECN);
+  if (p.options & OptionBit.Timestamps) {
+    c.mark(CONN_REPLICA_TS);
+    c.replicaTs = p.tsval;
+    // The client's PAWS check (RFC 7323 5.3) must never see time run backwards: the replica's clock is moved to just
+    // after the primary's last tick. Milliseconds passed are a lower bound of the ticks passed for any usual clock.
+    const last = outbound.tsval + max<u32>(<u32>max<i32>(seqDiff(nowMs, outbound.tsMs), 0), 1);
+    c.tsDelta = outbound.has(FLOW_FLAG_TS) ? last - p.tsval : 0;
+  }
+  c.phase = <u8>Phase.Confirming;
+  c.attempts = 0;
+  c.unmark(CONN_EDGE_TOLD);
+  c.replicaEdge = c.clientBase;
+}
+
+/** The replica's window, in bytes and wire-side numbers. */
+export function noteReplicaEdge(c: Connection, p: Packet, window: u32): void {
+  const edge = p.ack - c.d1 + window;
+  if (seqGt(edge, c.replicaEdge)) c.replicaEdge = edge;
+}
+
+/** Third step: data when there is some, else ACK and probe. */
+function confirm(c: Connection, s: Service, nowMs: u32): void {
+  const flags: u32 = TcpFlag.Ack;
+  const window = windowForReplica(c, c.serverBase);
+  const ack = c.serverBase + c.d2;
+  sendSegment(c, s, Dir.Inbound, flags, c.clientBase + c.d1, ack, window);
+  count(Counter.ForgedAck);
+  if (hasFirstBytes(c)) {
+    beginFeed(c, s, Dir.Inbound, c.clientBase, nowMs);
+    stepFeed(c, s, Dir.Inbound);
+  } else {
+    const at = openSegment(c, s, Dir.Inbound, flags, c.clientBase + c.d1 - 1, ack + 1, window, 1);
+    if (at != 0) {
+      store<u8>(at, 0);
+      closeSegment();
+    }
+  }
+  schedule(c, nowMs);
+}
+
+/** Whether the replica can be shown something it has to acknowledge: the next byte, or the FIN. */
+function hasFirstBytes(c: Connection): bool {
+  const f = flowOf(c, Dir.Inbound);
+  if (f.has(FLOW_FLAG_FIN) && f.finSeq == c.clientBase) return true;
+  return contiguous(f, c.clientBase, 1) == 1;
+}
+
+function onReplicaRst(c: Connection, s: Service, p: Packet, nowMs: u32): void {
+  if (phaseOf(c) == Phase.SynSent) {
+    if (p.flags & TcpFlag.Ack && p.ack == c.clientBase + c.d1) lose(c, s, Loss.ReplicaRefused);
+    return;
+  }
+  if (p.seq == c.serverBase + c.d2 + 1 && (p.flags & TcpFlag.Ack) == 0) {
+    // The answer to the probe: the accept queue was full. Fewer at a time, and the third step again later.
+    slowDown(s);
+    schedule(c, nowMs);
+    return;
+  }
+  lose(c, s, Loss.ReplicaReset);
+}
+
+function slowDown(s: Service): void {
+  s.pace = max<u32>(s.pace >>> 1, 1);
+}
+
+/** The replica has the connection: everything goes through the translator from here on. */
+function goLive(c: Connection, s: Service, nowMs: u32): void {
+  const inbound = flowOf(c, Dir.Inbound);
+  leaveHandshake(s);
+  if (s.pace < s.handshakeWindow) s.pace++;
+  s.recovered++;
+  c.phase = <u8>Phase.Live;
+  c.flags |= CONNECTION_FLAG_RECOVERED;
+  const blocked = clientIsBlocked(c, <u32>inbound.mss);
+  if (!isFeeding(c, Dir.Inbound) && !beginFeed(c, s, Dir.Inbound, c.clientBase, nowMs)) releaseAll(inbound);
+  const outbound = flowOf(c, Dir.Outbound);
+  if (!beginFeed(c, s, Dir.Outbound, outbound.acked, nowMs)) releaseAll(outbound);
+  if (blocked) c.mark(CONN_ACK_CLIENT);
+  makeReady(c);
+}
+
+/** One handshake less in flight, one connection less to recover. */
+export function leaveHandshake(s: Service): void {
+  s.inFlight--;
+  s.recovering--;
+}
+
+/** The timer of a connection in SynSent or Confirming. */
+export function tickHandshake(c: Connection, s: Service, nowMs: u32): void {
+  if (seqLt(nowMs, c.timerMs)) return;
+  if (seqGt(nowMs, c.startedMs + GIVE_UP_MS)) {
+    lose(c, s, Loss.ReplicaSilent);
+    return;
+  }
+  count(Counter.HandshakeRetries);
+  slowDown(s);
+  if (phaseOf(c) == Phase.SynSent) repeatSyn(c, s, nowMs);
+  else confirm(c, s, nowMs);
+}
+
+/** Whether the connection is somewhere between queue and confirmation. */
+export function inHandshake(c: Connection): bool {
+  const phase = phaseOf(c);
+  return phase == Phase.SynSent || phase == Phase.Confirming;
+}

@@ -1,0 +1,84 @@
+/**
+ * Answers to segments of no connection, made from the segment alone: what a host without that connection would send
+ * (RFC 9293 3.10.7.1), in the name of the service address.
+ */
+import { Counter, Port } from '../abi/codes';
+import { NONE } from '../abi/layout';
+import { count } from '../memory/counters';
+import { putOwnMac } from '../memory/ports';
+import { txAlloc, txPush } from '../memory/transmit';
+import { finish, pseudoSum, sum } from '../parser/checksum';
+import {
+  ETHERNET_SRC,
+  IPV4_BYTES,
+  IPV4_CHECKSUM,
+  IPV4_DST,
+  IPV4_SRC,
+  IPV4_TOTAL_LENGTH,
+  IPV6_BYTES,
+  IPV6_DST,
+  IPV6_NEXT_HEADER,
+  IPV6_PAYLOAD_LENGTH,
+  IPV6_SRC,
+  PROTOCOL_TCP,
+  TCP_ACK,
+  TCP_BYTES,
+  TCP_CHECKSUM,
+  TCP_DATA_OFFSET,
+  TCP_DST_PORT,
+  TCP_FLAGS,
+  TCP_SEQ,
+  TCP_SRC_PORT,
+} from '../parser/headers';
+import { Packet, TcpFlag } from '../parser/packet';
+
+/** Resets the sender of this segment. Nothing for a RST (3.10.7.1). */
+export function resetSender(p: Packet): void {
+  if (p.flags & TcpFlag.Rst) return;
+  if (p.flags & TcpFlag.Ack) answer(p, TcpFlag.Rst, p.ack, 0);
+  else answer(p, TcpFlag.Rst | TcpFlag.Ack, 0, p.seq + p.segmentLength);
+  count(Counter.ForgedRst);
+}
+
+/** Acknowledges a late FIN of a connection in TIME-WAIT (3.10.7.4). */
+export function acknowledgeSender(p: Packet, seq: u32, ack: u32): void {
+  answer(p, TcpFlag.Ack, seq, ack);
+  count(Counter.ForgedAck);
+}
+
+/** A bare segment back to where p came from: its own headers turned round, without IP and TCP options. */
+function answer(p: Packet, flags: u32, seq: u32, ack: u32): void {
+  const link = <u32>(p.l3 - p.frame);
+  const v6 = p.ipVersion == 6;
+  const ip = v6 ? IPV6_BYTES : IPV4_BYTES;
+  const frame = txAlloc(link + ip + TCP_BYTES);
+  if (frame == 0) return;
+  memory.copy(frame, p.frame, link + ip);
+  memory.copy(frame, p.frame + ETHERNET_SRC, 6);
+  putOwnMac(Port.Wire, frame + ETHERNET_SRC);
+  const l3 = frame + link;
+  const l4 = l3 + ip;
+  if (v6) {
+    memory.copy(l3 + IPV6_SRC, p.dstPtr, 16);
+    memory.copy(l3 + IPV6_DST, p.srcPtr, 16);
+    store<u16>(l3, bswap<u16>(<u16>TCP_BYTES), IPV6_PAYLOAD_LENGTH);
+    store<u8>(l3, <u8>PROTOCOL_TCP, IPV6_NEXT_HEADER);
+  } else {
+    store<u8>(l3, 0x45);
+    store<u32>(l3, load<u32>(p.dstPtr, 12), IPV4_SRC);
+    store<u32>(l3, load<u32>(p.srcPtr, 12), IPV4_DST);
+    store<u16>(l3, bswap<u16>(<u16>(ip + TCP_BYTES)), IPV4_TOTAL_LENGTH);
+    store<u16>(l3, 0, IPV4_CHECKSUM);
+    store<u16>(l3, <u16>finish(sum(l3, ip, 0)), IPV4_CHECKSUM);
+  }
+  memory.fill(l4, 0, TCP_BYTES);
+  store<u16>(l4, bswap<u16>(<u16>p.dstPort), TCP_SRC_PORT);
+  store<u16>(l4, bswap<u16>(<u16>p.srcPort), TCP_DST_PORT);
+  store<u32>(l4, bswap<u32>(seq), TCP_SEQ);
+  store<u32>(l4, bswap<u32>(ack), TCP_ACK);
+  store<u8>(l4, <u8>(TCP_BYTES << 2), TCP_DATA_OFFSET);
+  store<u8>(l4, <u8>flags, TCP_FLAGS);
+  // The pseudo header is the same whichever way the addresses stand.
+  store<u16>(l4, <u16>finish(sum(l4, TCP_BYTES, pseudoSum(p, TCP_BYTES))), TCP_CHECKSUM);
+  txPush(frame, link + ip + TCP_BYTES, Port.Wire, NONE);
+}

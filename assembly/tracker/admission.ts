@@ -1,0 +1,46 @@
+/**
+ * Who gets a record. Half-open connections have a budget of their own and make room among themselves, oldest first, so
+ * a SYN flood costs other half-open connections their record but never an established one.
+ */
+import { Reason, TcpState } from '../abi/codes';
+import { NONE } from '../abi/layout';
+import { refuse } from '../memory/counters';
+import { connectionCapacity, Ptr } from '../memory/regions';
+import { Packet, TcpFlag } from '../parser/packet';
+import { Connection, connectionAt, stateOf } from './connection';
+import { halfOpenCount, ListId, listHalfOpen, oldestHalfOpen, unlist } from './lists';
+import { addConnection, removeConnection, serviceOf } from './table';
+
+/** Half-open records: an eighth of the table. Arbitrary: some thousand, as a listener's SYN queue. */
+const HALF_OPEN_SHIFT: u32 = 3;
+
+/** A new record for this tuple, NONE when the table is full of established connections. */
+export function admit(client: Ptr, clientPort: u32, server: Ptr, serverPort: u32, p: Packet, service: u32): u32 {
+  const halfOpen = (p.flags & TcpFlag.Syn) != 0;
+  if (halfOpen && halfOpenCount() >= max<u32>(connectionCapacity >>> HALF_OPEN_SHIFT, 1)) evictHalfOpen();
+  let i = addConnection(client, clientPort, server, serverPort, p.vlan, service, p.ipVersion);
+  if (i == NONE && halfOpenCount() > 0) {
+    evictHalfOpen();
+    i = addConnection(client, clientPort, server, serverPort, p.vlan, service, p.ipVersion);
+  }
+  return i;
+}
+
+function evictHalfOpen(): void {
+  const i = oldestHalfOpen();
+  if (i == NONE) return;
+  removeConnection(connectionAt(i));
+  refuse(Reason.HalfOpenBudget);
+}
+
+/** Puts the record on the list of half-open ones, or takes it off, as its state says. */
+export function settleHalfOpen(c: Connection): void {
+  const state = stateOf(c);
+  const isHalfOpen = state == TcpState.SynSent || state == TcpState.SynReceived;
+  const s = serviceOf(c);
+  if (isHalfOpen) {
+    if (c.list == <u8>ListId.None) listHalfOpen(c);
+  } else if (c.list == <u8>ListId.HalfOpen) {
+    unlist(c, s);
+  }
+}

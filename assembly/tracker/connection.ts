@@ -1,0 +1,287 @@
+/**
+ * The record of one connection. Both directions live in it, each as a Flow named by its sender. Sequence numbers are
+ * always those of the wire side (what client and primary agreed); the replica's own numbers exist only as deltas.
+ *
+ *   0 ┌ key: client, server, ports, vlan ┐ 40 ┌ state, flags, links ┐ 96 ┌ Flow inbound ┐ 176 ┌ Flow outbound ┐ 256 ┌ replica ┐ 320
+ *
+ * Invariants: state is Free exactly when the record is on the free list; `list` says which list next/prev belong to;
+ * a flag bit says whether a value is present, never the value 0.
+ */
+import { Dir, Loss, Phase, Risk, TcpState } from '../abi/codes';
+import {
+  CONNECTION_BYTES,
+  CONNECTION_CLIENT_PORT,
+  CONNECTION_FLAGS,
+  CONNECTION_FLOWS,
+  CONNECTION_GENERATION,
+  CONNECTION_HOLE_SEQ,
+  CONNECTION_SEEN_MS,
+  CONNECTION_SERVICE,
+  CONNECTION_STACK_PORT,
+  CONNECTION_STATE,
+  CONNECTION_VLAN,
+  FLOW_BYTES,
+  FLOW_FLAGS,
+  FLOW_MSS,
+  FLOW_RETAINED_BYTES,
+  FLOW_TS_MS,
+  FLOW_WINDOW_SHIFT,
+} from '../abi/layout';
+import { connectionsBase, Ptr } from '../memory/regions';
+
+/** One direction of a connection: what its sender sent and what its receiver has granted. */
+@unmanaged
+export class Flow {
+  /** Initial sequence number of the sender; valid with FLOW_FLAG_ISN. */
+  isn: u32;
+  /** One past the highest sequence number seen from the sender, SYN and FIN included. */
+  end: u32;
+  /** Highest acknowledgement number seen from the receiver. */
+  acked: u32;
+  /** Highest right edge (acknowledgement + window) the receiver has granted. */
+  edge: u32;
+  /** Largest window this sender has itself offered for the other direction, bytes. */
+  maxWindow: u32;
+  /** Sequence number of the FIN; valid with FLOW_FLAG_FIN. */
+  finSeq: u32;
+  /** Latest TSval of this sender as the wire side sees it; valid with FLOW_FLAG_TS (RFC 7323). */
+  tsval: u32;
+  /** When tsval was seen, ms. */
+  tsMs: u32;
+  /** MSS option of this sender's SYN, bytes; 0 when it had none (RFC 9293 3.7.1: then 536 or 1220). */
+  mss: u16;
+  /** Window scale option of this sender's SYN, or the guess for a connection picked up while running. */
+  windowShift: u8;
+  /** FLOW_FLAG_*. */
+  flags: u8;
+  /** First and last block of the store, NONE when empty. */
+  head: u32;
+  tail: u32;
+  /** Payload bytes of this sender in the store. */
+  retained: u32;
+  /** Next sequence number the core will send from the store; valid while FLOW_FLAG_FEEDING. */
+  feedNext: u32;
+  /** How far the core may be ahead of `acked` when it sends from the store, bytes. */
+  feedWindow: u32;
+  /** When the core last saw progress of the feed, ms. */
+  feedMs: u32;
+  /** Retransmission timeout of the feed, ms. */
+  feedRtoMs: u32;
+  /** Feeding ends when the receiver has acknowledged this number. */
+  feedMark: u32;
+  /** Block the next feed step starts to look at: a hint, NONE when unknown. */
+  feedBlock: u32;
+  private pad0: u64;
+
+  has(flag: u32): bool {
+    return (this.flags & flag) != 0;
+  }
+
+  set(flag: u32): void {
+    this.flags = <u8>(this.flags | flag);
+  }
+
+  clear(flag: u32): void {
+    this.flags = <u8>(this.flags & ~flag);
+  }
+}
+
+@unmanaged
+export class Connection {
+  /** The key: addresses in network order (IPv4 as ::ffff:a.b.c.d), ports in host order. */
+  private client0: u64;
+  private client1: u64;
+  private server0: u64;
+  private server1: u64;
+  clientPort: u16;
+  serverPort: u16;
+  /** Outer VLAN id << 16 | inner VLAN id. */
+  vlan: u32;
+  /** TcpState. */
+  state: u8;
+  /** Phase. */
+  phase: u8;
+  /** Risk. */
+  risk: u8;
+  /** Loss. */
+  loss: u8;
+  /** CONNECTION_FLAG_*. */
+  flags: u32;
+  /** Index of the service, NO_SERVICE when everything is tracked. */
+  service: u16;
+  generation: u16;
+  /** The port the replica sees as its peer's: the client's own, or the one mapped for a remote replica. */
+  stackPort: u16;
+  /** Where frames to the client go: the source of its last frame (the client's or its router's MAC address). */
+  clientMacHi: u16;
+  clientMacLo: u32;
+  /** When the last frame passed the window check, ms. */
+  seenMs: u32;
+  /** First byte and length of the hole that `risk` speaks of. */
+  holeSeq: u32;
+  holeBytes: u32;
+  /** Tags of the wire side as they stand in the frame (TPID << 16 | TCI), 0 when absent. */
+  outerTag: u32;
+  innerTag: u32;
+  /** Links of the list named by `list`. */
+  next: u32;
+  prev: u32;
+  /** Link of the ready queue; meaningful while `ready`. */
+  readyNext: u32;
+  /** ListId. */
+  list: u8;
+  /** Whether the connection waits in the ready queue. */
+  ready: u8;
+  private pad0: u16;
+  private flows0: u64;
+  private flows1: u64;
+  private flows2: u64;
+  private flows3: u64;
+  private flows4: u64;
+  private flows5: u64;
+  private flows6: u64;
+  private flows7: u64;
+  private flows8: u64;
+  private flows9: u64;
+  private flows10: u64;
+  private flows11: u64;
+  private flows12: u64;
+  private flows13: u64;
+  private flows14: u64;
+  private flows15: u64;
+  private flows16: u64;
+  private flows17: u64;
+  private flows18: u64;
+  private flows19: u64;
+  /** D1: what is added to the client's numbers on the way to the replica. */
+  d1: u32;
+  /** D2: what is subtracted from the replica's numbers on the way to the client. */
+  d2: u32;
+  /** What is added to the replica's TSval for the client, and subtracted from the client's TSecr. */
+  tsDelta: u32;
+  /** First server number that is the replica's; what lies before it is the primary's. */
+  serverBase: u32;
+  /** First client number that the replica reads. */
+  clientBase: u32;
+  /** The replica's first TSval, its own clock: a client's TSecr is never translated to before it. */
+  replicaTs: u32;
+  /** When the next step of the handshake is due, ms. */
+  timerMs: u32;
+  /** When the recovery of this connection began, ms. */
+  startedMs: u32;
+  /** Right edge that the client was last told, wire side. */
+  toldEdge: u32;
+  /** Sequence number of a SYN that came for the live connection; valid with CONN_PENDING_SYN in `marks`. */
+  pendingIsn: u32;
+  /** MSS of the replica, bytes. */
+  replicaMss: u16;
+  /** Largest payload for the client by path MTU discovery, bytes; 0 when no limit was learned. */
+  pathMss: u16;
+  /** The replica's own window shift. */
+  replicaShift: u8;
+  /** CONN_*. */
+  marks: u8;
+  /** Attempts of the current handshake step. */
+  attempts: u8;
+  private pad1: u8;
+  /** Right edge that the replica has granted, wire side. */
+  replicaEdge: u32;
+  private pad2: u32;
+  private pad3: u64;
+
+  get clientPtr(): Ptr {
+    return changetype<usize>(this);
+  }
+
+  get serverPtr(): Ptr {
+    return changetype<usize>(this) + 16;
+  }
+
+  get index(): u32 {
+    return <u32>((changetype<usize>(this) - connectionsBase) / CONNECTION_BYTES);
+  }
+
+  has(flag: u32): bool {
+    return (this.flags & flag) != 0;
+  }
+
+  marked(mark: u32): bool {
+    return (this.marks & mark) != 0;
+  }
+
+  mark(mark: u32): void {
+    this.marks = <u8>(this.marks | mark);
+  }
+
+  unmark(mark: u32): void {
+    this.marks = <u8>(this.marks & ~mark);
+  }
+
+  /** Notes why the connection may not survive; the first reason stays. */
+  putAtRisk(risk: Risk, seq: u32, bytes: u32): void {
+    if (this.risk != <u8>Risk.None) return;
+    this.risk = <u8>risk;
+    this.holeSeq = seq;
+    this.holeBytes = bytes;
+  }
+}
+
+/** `service` of a connection that belongs to none. */
+export const NO_SERVICE: u16 = 0xffff;
+
+/** Bits of Connection.marks. */
+/** A SYN came for the live connection; a SYN-ACK that answers it starts a new incarnation. */
+export const CONN_PENDING_SYN: u32 = 1;
+/** The replica agreed to timestamps. */
+export const CONN_REPLICA_TS: u32 = 2;
+/** The replica agreed to window scaling. */
+export const CONN_REPLICA_WS: u32 = 4;
+/** The replica agreed to ECN. */
+export const CONN_REPLICA_ECN: u32 = 8;
+/** The index knows the stack-side tuple. */
+export const CONN_BOUND: u32 = 16;
+/** The client has to be told the latest acknowledgement and window in a segment of its own. */
+export const CONN_ACK_CLIENT: u32 = 32;
+/** The replica has to be told the latest acknowledgement and window in a segment of its own. */
+export const CONN_ACK_REPLICA: u32 = 64;
+/** `toldEdge` is meaningful. */
+export const CONN_EDGE_TOLD: u32 = 128;
+
+export function connectionAt(index: u32): Connection {
+  return changetype<Connection>(connectionsBase + <usize>index * CONNECTION_BYTES);
+}
+
+export function flowOf(c: Connection, dir: Dir): Flow {
+  return changetype<Flow>(changetype<usize>(c) + CONNECTION_FLOWS + <usize>dir * FLOW_BYTES);
+}
+
+export function stateOf(c: Connection): TcpState {
+  return <TcpState>c.state;
+}
+
+export function phaseOf(c: Connection): Phase {
+  return <Phase>c.phase;
+}
+
+export function lossOf(c: Connection): Loss {
+  return <Loss>c.loss;
+}
+
+if (offsetof<Flow>() != FLOW_BYTES) ERROR('Flow: size');
+if (offsetof<Flow>('mss') != FLOW_MSS) ERROR('Flow: mss');
+if (offsetof<Flow>('windowShift') != FLOW_WINDOW_SHIFT) ERROR('Flow: windowShift');
+if (offsetof<Flow>('flags') != FLOW_FLAGS) ERROR('Flow: flags');
+if (offsetof<Flow>('tsMs') != FLOW_TS_MS) ERROR('Flow: tsMs');
+if (offsetof<Flow>('retained') != FLOW_RETAINED_BYTES) ERROR('Flow: retained');
+if (offsetof<Connection>() != CONNECTION_BYTES) ERROR('Connection: size');
+if (offsetof<Connection>('clientPort') != CONNECTION_CLIENT_PORT) ERROR('Connection: clientPort');
+if (offsetof<Connection>('vlan') != CONNECTION_VLAN) ERROR('Connection: vlan');
+if (offsetof<Connection>('state') != CONNECTION_STATE) ERROR('Connection: state');
+if (offsetof<Connection>('flags') != CONNECTION_FLAGS) ERROR('Connection: flags');
+if (offsetof<Connection>('service') != CONNECTION_SERVICE) ERROR('Connection: service');
+if (offsetof<Connection>('generation') != CONNECTION_GENERATION) ERROR('Connection: generation');
+if (offsetof<Connection>('stackPort') != CONNECTION_STACK_PORT) ERROR('Connection: stackPort');
+if (offsetof<Connection>('seenMs') != CONNECTION_SEEN_MS) ERROR('Connection: seenMs');
+if (offsetof<Connection>('holeSeq') != CONNECTION_HOLE_SEQ) ERROR('Connection: holeSeq');
+if (offsetof<Connection>('flows0') != CONNECTION_FLOWS) ERROR('Connection: flows');
+if (offsetof<Connection>('d1') != CONNECTION_FLOWS + 2 * FLOW_BYTES) ERROR('Connection: d1');

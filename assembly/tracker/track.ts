@@ -1,0 +1,345 @@
+/**
+ * The connection tracker: one segment moves one record.
+ *
+ * Theory of operation. A segment is judged in three steps: the state table (can this event happen now?), the window
+ * check (are its numbers believable?), and only then the record moves. Every number is the wire side's; for a segment
+ * of the replica the caller has translated them first, so one tracker serves all phases.
+ *
+ * A flow's `end`, `acked` and `edge` only ever go forward. What was sent and not acknowledged is kept in the store,
+ * in both directions, as long as the core may have to send it again. What should be there and is not, is named: the
+ * server acknowledged client bytes the tap never saw (InboundHole), server bytes that the client still lacks were
+ * not seen (OutboundHole) or had no room (RetainedBudget). The last two end when the client has acknowledged them.
+ */
+import { Dir, Phase, Reason, Risk, TcpEvent, TcpState } from '../abi/codes';
+import {
+  CONNECTION_FLAG_ECN,
+  CONNECTION_FLAG_HANDSHAKE,
+  CONNECTION_FLAG_IPV6,
+  CONNECTION_FLAG_MPTCP,
+  CONNECTION_FLAG_SACK,
+  CONNECTION_FLAG_TFO,
+  CONNECTION_FLAG_TIMESTAMPS,
+  CONNECTION_FLAG_WINDOW_SCALE,
+  FLOW_FLAG_FEEDING,
+  FLOW_FLAG_FIN,
+  FLOW_FLAG_FIN_ACKED,
+  FLOW_FLAG_FIN_PENDING,
+  FLOW_FLAG_ISN,
+  FLOW_FLAG_SEEN,
+  FLOW_FLAG_TS,
+} from '../abi/layout';
+import { OptionBit, Packet, TcpFlag } from '../parser/packet';
+import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../parser/seq';
+import { CONN_PENDING_SYN, Connection, Flow, flowOf, NO_SERVICE, phaseOf, stateOf } from './connection';
+import { releaseAll, releaseBefore, retain } from './retained';
+import { clearFlows } from './table';
+import { eventOf, transition } from './tcp-state';
+import { checkRst, checkWindow } from './window';
+
+/** Window shift assumed for a connection whose SYNs were not seen: what Linux chooses with its default buffers. */
+const GUESSED_SHIFT: u8 = 7;
+
+/** Options of the client's SYN, kept in the upper half of `flags` until the SYN-ACK says what was agreed. */
+const OFFER_SHIFT: u32 = 16;
+/** CONNECTION_FLAG_* that live for the whole life of a record, not of an incarnation. */
+const LASTING_FLAGS: u32 = CONNECTION_FLAG_IPV6;
+
+/** The window field of a segment in bytes, as the wire side has agreed to read it. */
+export function wireWindow(c: Connection, sender: Flow, p: Packet): u32 {
+  if (p.flags & TcpFlag.Syn) return p.window;
+  const scaled = !c.has(CONNECTION_FLAG_HANDSHAKE) || c.has(CONNECTION_FLAG_WINDOW_SCALE);
+  return scaled ? p.window << sender.windowShift : p.window;
+}
+
+/**
+ * Judges a segment and moves the record. `window` is its window in bytes. `trusted`: it comes from the replica's
+ * stack through the translator, so its numbers need no check. Reason.None when the record was moved.
+ */
+export function track(c: Connection, dir: Dir, p: Packet, window: u32, trusted: bool, nowMs: u32): Reason {
+  const sender = flowOf(c, dir);
+  const receiver = flowOf(c, dir == Dir.Inbound ? Dir.Outbound : Dir.Inbound);
+  const event = eventOf(p.flags);
+  const next = transition(dir, event, stateOf(c));
+  if (next <= 0) {
+    if (-next == <i32>Reason.SynOnLive) notePendingSyn(c, p);
+    return <Reason>-next;
+  }
+  let reason = Reason.None;
+  switch (event) {
+    case TcpEvent.Syn:
+      reason = onSyn(c, sender, p, window);
+      break;
+    case TcpEvent.SynAck:
+      reason = onSynAck(c, sender, receiver, p, window);
+      break;
+    case TcpEvent.Rst:
+      if (!trusted) reason = believeRst(c, sender, receiver, p);
+      if (reason == Reason.None) c.state = <u8>next;
+      break;
+    default:
+      if (!trusted) reason = checkWindow(c, sender, receiver, p);
+      if (reason == Reason.None) {
+        if (stateOf(c) == TcpState.SynSent) missedSynAck(c, sender, receiver);
+        c.state = <u8>next;
+        onSegment(c, dir, sender, receiver, p, window, nowMs);
+      }
+      break;
+  }
+  if (reason == Reason.None) c.seenMs = nowMs;
+  return reason;
+}
+
+/** First segment of a connection that was running before the daemon: what it says is all that is known. */
+export function pickUp(c: Connection, dir: Dir, p: Packet, nowMs: u32): void {
+  const sender = flowOf(c, dir);
+  const receiver = flowOf(c, dir == Dir.Inbound ? Dir.Outbound : Dir.Inbound);
+  c.state = <u8>TcpState.Established;
+  sender.windowShift = GUESSED_SHIFT;
+  receiver.windowShift = GUESSED_SHIFT;
+  sender.end = p.seq;
+  sender.acked = p.seq;
+  sender.edge = p.seq;
+  sender.set(FLOW_FLAG_SEEN);
+  receiver.end = p.ack;
+  receiver.acked = p.ack;
+  receiver.edge = p.ack;
+  c.putAtRisk(Risk.WindowScaleUnknown, 0, 0);
+  onSegment(c, dir, sender, receiver, p, wireWindow(c, sender, p), nowMs);
+  c.seenMs = nowMs;
+}
+
+// --- handshake -----------------------------------------------------------------------------------------------
+
+function offerOf(p: Packet): u32 {
+  let offer: u32 = 0;
+  if (p.options & OptionBit.WindowScale) offer |= CONNECTION_FLAG_WINDOW_SCALE;
+  if (p.options & OptionBit.SackPermitted) offer |= CONNECTION_FLAG_SACK;
+  if (p.options & OptionBit.Timestamps) offer |= CONNECTION_FLAG_TIMESTAMPS;
+  if (p.options & OptionBit.Mptcp) offer |= CONNECTION_FLAG_MPTCP;
+  return offer;
+}
+
+/** What a SYN says of its sender. Data in it (TCP Fast Open) counts as sent. */
+function openFlow(f: Flow, p: Packet): void {
+  f.isn = p.seq;
+  f.end = p.seq + p.segmentLength;
+  f.acked = p.seq;
+  f.set(FLOW_FLAG_ISN | FLOW_FLAG_SEEN);
+  f.mss = p.options & OptionBit.Mss ? <u16>p.mss : 0;
+  f.windowShift = p.options & OptionBit.WindowScale ? <u8>p.windowShift : 0;
+}
+
+function noteTimestamp(f: Flow, p: Packet, nowMs: u32): void {
+  if ((p.options & OptionBit.Timestamps) == 0) return;
+  if (f.has(FLOW_FLAG_TS) && seqLt(p.tsval, f.tsval)) return;
+  f.tsval = p.tsval;
+  f.tsMs = nowMs;
+  f.set(FLOW_FLAG_TS);
+}
+
+function onSyn(c: Connection, client: Flow, p: Packet, window: u32): Reason {
+  const state = stateOf(c);
+  if (state == TcpState.SynReceived) return p.seq == client.isn ? Reason.None : Reason.SynOnLive;
+  if (state == TcpState.SynSent && p.seq == client.isn) return Reason.None;
+  beginIncarnation(c);
+  const server = flowOf(c, Dir.Outbound);
+  openFlow(client, p);
+  client.edge = client.end;
+  client.maxWindow = max<u32>(window, 1);
+  server.edge = 0;
+  c.flags |= offerOf(p) << OFFER_SHIFT;
+  if ((p.flags & (TcpFlag.Ece | TcpFlag.Cwr)) == (TcpFlag.Ece | TcpFlag.Cwr)) {
+    c.flags |= CONNECTION_FLAG_ECN << OFFER_SHIFT;
+  }
+  if (p.payloadWire > 0) {
+    c.flags |= CONNECTION_FLAG_TFO;
+    retain(client, p.seq + 1, p.payload, p.payloadLength);
+  }
+  c.state = <u8>TcpState.SynSent;
+  return Reason.None;
+}
+
+/** Forgets what the last use of the tuple left, the way to the client excepted. */
+function beginIncarnation(c: Connection): void {
+  releaseAll(flowOf(c, Dir.Inbound));
+  releaseAll(flowOf(c, Dir.Outbound));
+  clearFlows(c);
+  c.flags &= LASTING_FLAGS;
+  c.risk = <u8>Risk.None;
+  c.loss = 0;
+  c.marks = <u8>(c.marks & ~(<u8>CONN_PENDING_SYN));
+}
+
+function onSynAck(c: Connection, server: Flow, client: Flow, p: Packet, window: u32): Reason {
+  const state = stateOf(c);
+  if (state >= TcpState.Established) {
+    if (!c.marked(CONN_PENDING_SYN) || p.ack != c.pendingIsn + 1) {
+      return p.seq == server.isn && server.has(FLOW_FLAG_ISN) ? Reason.None : Reason.UnsolicitedSynAck;
+    }
+    // The server accepted a SYN for what we held for a live connection: it had lost the old one.
+    const isn = c.pendingIsn;
+    beginIncarnation(c);
+    client.isn = isn;
+    client.end = isn + 1;
+    client.acked = isn;
+    client.edge = isn + 1;
+    client.set(FLOW_FLAG_ISN | FLOW_FLAG_SEEN);
+    c.putAtRisk(Risk.WindowScaleUnknown, 0, 0);
+  } else if (!acknowledgesSyn(client, p)) {
+    return Reason.AckAboveWindow;
+  }
+  if (state == TcpState.SynReceived && p.seq == server.isn) return Reason.None;
+  openFlow(server, p);
+  server.edge = server.end + client.maxWindow;
+  server.maxWindow = max<u32>(window, 1);
+  client.acked = p.ack;
+  client.edge = p.ack + window;
+  agree(c, p, client, server);
+  c.state = <u8>TcpState.SynReceived;
+  return Reason.None;
+}
+
+function acknowledgesSyn(client: Flow, p: Packet): bool {
+  return (p.flags & TcpFlag.Ack) != 0 && seqGt(p.ack, client.isn) && seqLe(p.ack, client.end);
+}
+
+/** An option holds when both SYNs carried it (RFC 7323 2.2, 3.2; RFC 2018 2; RFC 3168 6.1.1; RFC 8684 3.1). */
+function agree(c: Connection, p: Packet, client: Flow, server: Flow): void {
+  let answer = offerOf(p);
+  if ((p.flags & (TcpFlag.Ece | TcpFlag.Cwr)) == TcpFlag.Ece) answer |= CONNECTION_FLAG_ECN;
+  const agreed = answer & (c.flags >>> OFFER_SHIFT);
+  c.flags |= agreed | CONNECTION_FLAG_HANDSHAKE;
+  if ((agreed & CONNECTION_FLAG_WINDOW_SCALE) == 0) {
+    client.windowShift = 0;
+    server.windowShift = 0;
+  }
+  if (agreed & CONNECTION_FLAG_MPTCP) c.putAtRisk(Risk.Mptcp, 0, 0);
+}
+
+/** The client goes on although the tap saw no SYN-ACK: what the server answered is not known. */
+function missedSynAck(c: Connection, client: Flow, server: Flow): void {
+  client.acked = client.isn + 1;
+  server.windowShift = GUESSED_SHIFT;
+  c.putAtRisk(Risk.WindowScaleUnknown, 0, 0);
+}
+
+function notePendingSyn(c: Connection, p: Packet): void {
+  c.pendingIsn = p.seq;
+  c.mark(CONN_PENDING_SYN);
+}
+
+function believeRst(c: Connection, sender: Flow, receiver: Flow, p: Packet): Reason {
+  if (stateOf(c) == TcpState.SynSent && !sender.has(FLOW_FLAG_SEEN)) {
+    return acknowledgesSyn(receiver, p) ? Reason.None : Reason.RstOutOfWindow;
+  }
+  return checkRst(sender, p);
+}
+
+// --- data, acknowledgements, FIN -----------------------------------------------------------------------------
+
+function onSegment(c: Connection, dir: Dir, sender: Flow, receiver: Flow, p: Packet, window: u32, nowMs: u32): void {
+  if (!c.has(CONNECTION_FLAG_HANDSHAKE)) learnOptions(c, p);
+  noteTimestamp(sender, p, nowMs);
+  const end = p.seq + p.segmentLength;
+  if (!sender.has(FLOW_FLAG_SEEN)) {
+    sender.end = p.seq;
+    sender.acked = p.seq;
+    sender.edge = end;
+    sender.set(FLOW_FLAG_SEEN);
+  }
+  if (p.payloadWire > 0) keepPayload(c, dir, sender, p);
+  if (p.flags & TcpFlag.Fin) noteFin(sender, end - 1);
+  if (seqGt(end, sender.end)) sender.end = end;
+  if (window > sender.maxWindow) sender.maxWindow = window;
+  if (p.flags & TcpFlag.Ack) onAck(c, dir, receiver, p.ack, window);
+}
+
+/** Options seen in the middle of a connection whose SYNs were not. */
+function learnOptions(c: Connection, p: Packet): void {
+  if (p.options & OptionBit.Timestamps) c.flags |= CONNECTION_FLAG_TIMESTAMPS;
+  if (p.options & OptionBit.Sack) c.flags |= CONNECTION_FLAG_SACK;
+}
+
+function noteFin(sender: Flow, finSeq: u32): void {
+  sender.finSeq = finSeq;
+  sender.set(FLOW_FLAG_FIN);
+}
+
+/** A FIN the primary sent while it was under suspicion: see onAck. */
+export function notePendingFin(server: Flow, finSeq: u32): void {
+  if (server.has(FLOW_FLAG_FIN)) return;
+  server.finSeq = finSeq;
+  server.set(FLOW_FLAG_FIN_PENDING);
+}
+
+/** Whether the store still has to keep what this sender sends. */
+function mustRetain(c: Connection, sender: Flow): bool {
+  if (c.service == NO_SERVICE) return false;
+  return phaseOf(c) != Phase.Live || sender.has(FLOW_FLAG_FEEDING);
+}
+
+function keepPayload(c: Connection, dir: Dir, sender: Flow, p: Packet): void {
+  const direct = phaseOf(c) != Phase.Live;
+  if (direct && dir == Dir.Outbound && seqGt(p.seq, sender.end)) {
+    c.putAtRisk(Risk.OutboundHole, sender.end, <u32>seqDiff(p.seq, sender.end));
+  }
+  if (!mustRetain(c, sender)) return;
+  const end = p.seq + p.payloadWire;
+  if (seqLe(end, sender.acked)) return;
+  const skip = seqLt(p.seq, sender.acked) ? <u32>seqDiff(sender.acked, p.seq) : 0;
+  let missing = p.payloadWire - p.payloadLength;
+  if (skip < p.payloadLength) {
+    missing += retain(sender, p.seq + skip, p.payload + skip, p.payloadLength - skip);
+  }
+  if (!direct || dir == Dir.Inbound) return;
+  if (missing > 0) {
+    c.putAtRisk(p.payloadLength < p.payloadWire ? Risk.OutboundHole : Risk.RetainedBudget, end - missing, missing);
+  } else if (c.risk == <u8>Risk.OutboundHole && seqLe(p.seq, c.holeSeq) && seqGe(end, c.holeSeq + c.holeBytes)) {
+    c.risk = <u8>Risk.None;
+  }
+}
+
+/** The receiver of a flow acknowledged `ack` and offers `window` bytes from there on. */
+function onAck(c: Connection, dir: Dir, receiver: Flow, ack: u32, window: u32): void {
+  if (!receiver.has(FLOW_FLAG_SEEN)) {
+    // The peer of a connection picked up while running: its own first segment will say more.
+    receiver.end = ack;
+    receiver.acked = ack;
+    receiver.edge = ack;
+    receiver.set(FLOW_FLAG_SEEN);
+  }
+  if (receiver.has(FLOW_FLAG_FIN_PENDING) && seqGt(ack, receiver.finSeq)) {
+    receiver.clear(FLOW_FLAG_FIN_PENDING);
+    receiver.set(FLOW_FLAG_FIN);
+    const next = transition(dir == Dir.Inbound ? Dir.Outbound : Dir.Inbound, TcpEvent.Fin, stateOf(c));
+    if (next > 0) c.state = <u8>next;
+    if (seqGt(receiver.finSeq + 1, receiver.end)) receiver.end = receiver.finSeq + 1;
+  }
+  if (seqGt(ack, receiver.end)) {
+    if (dir == Dir.Outbound) c.putAtRisk(Risk.InboundHole, receiver.end, <u32>seqDiff(ack, receiver.end));
+    receiver.end = ack;
+  }
+  if (seqGt(ack, receiver.acked)) {
+    receiver.acked = ack;
+    releaseBefore(receiver, ack);
+    forgiveHole(c, dir, ack);
+    if (receiver.has(FLOW_FLAG_FIN) && seqGt(ack, receiver.finSeq)) {
+      receiver.set(FLOW_FLAG_FIN_ACKED);
+      if (
+        stateOf(c) == TcpState.BothFin &&
+        flowOf(c, Dir.Inbound).has(FLOW_FLAG_FIN_ACKED) &&
+        flowOf(c, Dir.Outbound).has(FLOW_FLAG_FIN_ACKED)
+      ) {
+        c.state = <u8>TcpState.TimeWait;
+      }
+    }
+  }
+  if (seqGt(ack + window, receiver.edge)) receiver.edge = ack + window;
+}
+
+/** Server bytes that were missing are of no interest any more once the client has them. */
+function forgiveHole(c: Connection, dir: Dir, ack: u32): void {
+  if (dir != Dir.Inbound) return;
+  if (c.risk != <u8>Risk.OutboundHole && c.risk != <u8>Risk.RetainedBudget) return;
+  if (seqGe(ack, c.holeSeq + c.holeBytes)) c.risk = <u8>Risk.None;
+}

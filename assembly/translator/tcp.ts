@@ -1,0 +1,203 @@
+/**
+ * The translator: frames of a live connection, from the client's view of the server to the replica's view of the
+ * client and back.
+ *
+ * Theory of operation. The caller has converted the numbers in the Packet to those of the outgoing side and the tracker
+ * has seen the wire side's; here they are written. A frame that fits is edited in place and its checksum is patched
+ * (RFC 1624): the cost does not depend on its length. Three kinds are built anew from their payload: frames merged by
+ * receive offload that exceed the outgoing MTU or the receiver's MSS, frames whose checksum the sender's offload left
+ * to be filled in (partial: recomputed in place), and segments of a replica that would not agree to timestamps the
+ * client has agreed to (RFC 7323 3.2: it may drop every segment without).
+ *
+ * Options: timestamps are converted, SACK blocks shifted; blocks that speak of the primary's bytes mean nothing to
+ * the replica and are blanked. All other options pass as they are; a receiver skips what it did not agree to.
+ * The urgent pointer is relative to the sequence number and passes too (a split frame loses it).
+ */
+import { Counter, Dir, Port, Reason } from '../abi/codes';
+import { CONNECTION_FLAG_ECN, CONNECTION_FLAG_PROXIED } from '../abi/layout';
+import { count, countBy, refuse } from '../memory/counters';
+import { portMtu } from '../memory/ports';
+import { Ptr } from '../memory/regions';
+import { txPush } from '../memory/transmit';
+import { isPartialChecksum, patchSum, sum, tcpChecksumFull } from '../parser/checksum';
+import {
+  IPV4_CHECKSUM,
+  IPV4_DST,
+  IPV4_SRC,
+  IPV6_DST,
+  IPV6_SRC,
+  TCP_CHECKSUM,
+  TCP_FLAGS,
+  TCP_OPTION_NOP,
+  TCP_SEQ,
+  TCP_SRC_PORT,
+  TCP_WINDOW,
+} from '../parser/headers';
+import { OptionBit, Packet, TcpFlag } from '../parser/packet';
+import { seqLt } from '../parser/seq';
+import { carriesTimestamps, closeSegment, linkBytes, maxPayload, openSegment, putLink, replicaPort } from './segment';
+import { CONN_REPLICA_ECN, CONN_REPLICA_TS, Connection } from '../tracker/connection';
+import { Service } from '../tracker/service';
+import { stackPeerPtr } from '../tracker/table';
+
+/** Timestamps option, kind and length included. */
+const TIMESTAMPS_BYTES: u32 = 10;
+const SACK_BLOCK_BYTES: u32 = 8;
+
+/** Sums of the old and new words of what was changed in the segment, for one patch at the end. */
+let removed: u64 = 0;
+let added: u64 = 0;
+
+function replace32(at: Ptr, value: u32): void {
+  removed += load<u32>(at);
+  store<u32>(at, value);
+  added += value;
+}
+
+function replace16(at: Ptr, value: u16): void {
+  removed += load<u16>(at);
+  store<u16>(at, value);
+  added += value;
+}
+
+/** A 32-bit field of an option, which may begin at an odd offset of the segment. */
+function replaceOption(segment: Ptr, at: Ptr, value: u32): void {
+  const odd = ((at - segment) & 1) != 0;
+  const old = load<u32>(at);
+  store<u32>(at, value);
+  removed += odd ? rotl<u32>(old, 8) : old;
+  added += odd ? rotl<u32>(value, 8) : value;
+}
+
+/** Overwrites option bytes with NOPs. */
+function blankOption(segment: Ptr, at: Ptr, length: u32): void {
+  for (let i: u32 = 0; i < length; i++) {
+    const b = <u32>load<u8>(at + i);
+    const shift: u32 = ((at + i - segment) & 1) != 0 ? 8 : 0;
+    removed += b << shift;
+    added += TCP_OPTION_NOP << shift;
+    store<u8>(at + i, <u8>TCP_OPTION_NOP);
+  }
+}
+
+/**
+ * Sends the frame in the receive slot on toward the replica (Inbound) or the client (Outbound). The Packet holds the
+ * numbers of the outgoing side (seq, ack, tsval, tsecr); `field` is the window field for it.
+ */
+export function forward(c: Connection, s: Service, p: Packet, toward: Dir, field: u32): Reason {
+  if (p.payloadLength < p.payloadWire) return refuse(Reason.TruncatedPayload);
+  const port = toward == Dir.Inbound ? replicaPort(s) : Port.Wire;
+  count(toward == Dir.Inbound ? Counter.TranslatedInbound : Counter.TranslatedOutbound);
+  const merged = port == Port.Wire && p.payloadWire > maxPayload(c, s, toward);
+  const lacksTimestamps =
+    toward == Dir.Outbound &&
+    carriesTimestamps(c, toward) &&
+    (p.options & OptionBit.Timestamps) == 0 &&
+    (p.flags & (TcpFlag.Syn | TcpFlag.Rst)) == 0;
+  if ((merged && (p.flags & TcpFlag.Syn) == 0) || lacksTimestamps) return rebuild(c, s, p, toward, field);
+  if (p.ipHeaderLength + p.l4Wire > portMtu(port)) return refuse(Reason.TooBig);
+  return edit(c, s, p, toward, port, field);
+}
+
+/** New segments of at most the receiver's MSS from the payload of one. FIN and PSH go with the last, CWR with the first. */
+function rebuild(c: Connection, s: Service, p: Packet, toward: Dir, field: u32): Reason {
+  const mss = maxPayload(c, s, toward);
+  const lastOnly: u32 = TcpFlag.Fin | TcpFlag.Psh;
+  const kept = p.flags & ~(<u32>TcpFlag.Urg);
+  let offset: u32 = 0;
+  let segments: u32 = 0;
+  do {
+    const n = min<u32>(mss, p.payloadWire - offset);
+    const last = offset + n == p.payloadWire;
+    let flags = last ? kept : kept & ~lastOnly;
+    if (offset > 0) flags &= ~(<u32>TcpFlag.Cwr);
+    const at = openSegment(c, s, toward, flags, p.seq + offset, p.ack, field, n);
+    if (at == 0) return refuse(Reason.TxQueueFull);
+    memory.copy(at, p.payload + offset, n);
+    if (!closeSegment()) return refuse(Reason.TxQueueFull);
+    offset += n;
+    segments++;
+  } while (offset < p.payloadWire);
+  if (segments > 1) countBy(Counter.SplitSegments, segments);
+  return Reason.None;
+}
+
+function edit(c: Connection, s: Service, p: Packet, toward: Dir, port: Port, field: u32): Reason {
+  const partial = isPartialChecksum(p);
+  const l4 = p.l4;
+  const inbound = toward == Dir.Inbound;
+  removed = 0;
+  added = 0;
+  putAddresses(p, inbound ? stackPeerPtr(c, s) : c.serverPtr, inbound ? s.replicaPtr : c.clientPtr);
+  const ports = inbound
+    ? ((<u32>c.stackPort) << 16) | (<u32>c.serverPort)
+    : ((<u32>c.serverPort) << 16) | (<u32>c.clientPort);
+  replace32(l4 + TCP_SRC_PORT, bswap<u32>(ports));
+  replace32(l4 + TCP_SEQ, bswap<u32>(p.seq));
+  replace32(l4 + TCP_SEQ + 4, bswap<u32>(p.ack));
+  replace16(l4 + TCP_WINDOW, bswap<u16>(<u16>field));
+  if (!c.has(CONNECTION_FLAG_PROXIED)) putOptions(c, p, inbound);
+  if (partial) {
+    store<u16>(l4, <u16>tcpChecksumFull(p), TCP_CHECKSUM);
+    count(Counter.ChecksumRecomputed);
+  } else {
+    patchSum(l4 + TCP_CHECKSUM, removed, added);
+    count(Counter.ChecksumPatched);
+  }
+  // The outgoing link header may be longer or shorter than the one that came; the receive slot has room before it.
+  const frame = p.l3 - linkBytes(c, port);
+  putLink(frame, c, s, toward, port, p.ipVersion == 6);
+  const length = <u32>(l4 - frame) + p.l4Wire;
+  return txPush(frame, length, port, c.index) ? Reason.None : refuse(Reason.TxQueueFull);
+}
+
+/** Addresses in the IP header; they are part of the TCP checksum too (pseudo header). */
+function putAddresses(p: Packet, source: Ptr, destination: Ptr): void {
+  const l3 = p.l3;
+  if (p.ipVersion == 6) {
+    removed = sum(l3 + IPV6_SRC, 32, removed);
+    memory.copy(l3 + IPV6_SRC, source, 16);
+    memory.copy(l3 + IPV6_DST, destination, 16);
+    added = sum(l3 + IPV6_SRC, 32, added);
+    return;
+  }
+  replace32(l3 + IPV4_SRC, load<u32>(source, 12));
+  replace32(l3 + IPV4_DST, load<u32>(destination, 12));
+  patchSum(l3 + IPV4_CHECKSUM, removed, added);
+}
+
+function putOptions(c: Connection, p: Packet, inbound: bool): void {
+  const l4 = p.l4;
+  if (p.options & OptionBit.Timestamps) {
+    if (inbound && !c.marked(CONN_REPLICA_TS)) {
+      blankOption(l4, p.tsPtr - 2, TIMESTAMPS_BYTES);
+    } else {
+      replaceOption(l4, p.tsPtr, bswap<u32>(p.tsval));
+      replaceOption(l4, p.tsPtr + 4, bswap<u32>(p.tsecr));
+    }
+  }
+  if (p.options & OptionBit.Sack) putSack(c, p, inbound);
+  if (inbound && c.has(CONNECTION_FLAG_ECN) && !c.marked(CONN_REPLICA_ECN)) {
+    // The client may echo and reduce, the replica would not understand (RFC 3168 6.1).
+    const flags = load<u16>(l4, TCP_FLAGS - 1);
+    replace16(l4 + TCP_FLAGS - 1, flags & ~(<u16>((TcpFlag.Ece | TcpFlag.Cwr) << 8)));
+  }
+}
+
+/** SACK edges (RFC 2018 3) follow the numbers of the direction they acknowledge. */
+function putSack(c: Connection, p: Packet, inbound: bool): void {
+  const delta = inbound ? c.d2 : 0 - c.d1;
+  if (inbound) {
+    for (let i: u32 = 0; i < p.sackCount; i++) {
+      const left = bswap<u32>(load<u32>(p.sackPtr + i * SACK_BLOCK_BYTES));
+      if (seqLt(left, c.serverBase)) {
+        blankOption(p.l4, p.sackPtr - 2, 2 + p.sackCount * SACK_BLOCK_BYTES);
+        return;
+      }
+    }
+  }
+  for (let i: u32 = 0; i < p.sackCount * 2; i++) {
+    const at = p.sackPtr + (i << 2);
+    replaceOption(p.l4, at, bswap<u32>(bswap<u32>(load<u32>(at)) + delta));
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * The window field of a segment, for the side it goes to (RFC 7323 2.3). Edges are those of the wire side; each side
+ * reads the field with the shift it agreed to, which differ when primary and replica chose different scales.
+ */
+import { Dir } from '../abi/codes';
+import { CONNECTION_FLAG_HANDSHAKE, CONNECTION_FLAG_WINDOW_SCALE } from '../abi/layout';
+import { seqDiff, seqGt, seqMax } from '../parser/seq';
+import { CONN_EDGE_TOLD, CONN_REPLICA_WS, Connection, flowOf } from '../tracker/connection';
+
+/** What the client shifts the server's window field by. */
+function clientReadsShift(c: Connection): u32 {
+  const scaled = !c.has(CONNECTION_FLAG_HANDSHAKE) || c.has(CONNECTION_FLAG_WINDOW_SCALE);
+  return scaled ? <u32>flowOf(c, Dir.Outbound).windowShift : 0;
+}
+
+/** What the replica shifts the client's window field by: the client's own shift, as the forged SYN carried it. */
+function replicaReadsShift(c: Connection): u32 {
+  return c.marked(CONN_REPLICA_WS) ? <u32>flowOf(c, Dir.Inbound).windowShift : 0;
+}
+
+/** Field for the replica: the client accepts bytes up to its edge, acknowledged at `ack` (wire side). */
+export function windowForReplica(c: Connection, ack: u32): u32 {
+  const room = max<i32>(seqDiff(flowOf(c, Dir.Outbound).edge, ack), 0);
+  return min<u32>((<u32>room) >>> replicaReadsShift(c), 0xffff);
+}
+
+/**
+ * Field for the client: the replica accepts bytes up to `edge`, acknowledged at `ack`. Rounding down to the client's
+ * coarser scale could take back an edge that was already told (RFC 9293 3.8.6: a receiver SHOULD NOT shrink its
+ * window), so it rounds up where that keeps the promise; the replica never offered less than what is told, but for
+ * less than one unit of the scale.
+ */
+export function windowForClient(c: Connection, ack: u32, edge: u32): u32 {
+  const shift = clientReadsShift(c);
+  const room = <u32>max<i32>(seqDiff(edge, ack), 0);
+  let field = room >>> shift;
+  if (c.marked(CONN_EDGE_TOLD)) {
+    const promised = seqDiff(c.toldEdge, ack);
+    if (promised > 0 && <u32>promised > field << shift && <u32>promised <= room + (((<u32>1) << shift) - 1)) {
+      field = (<u32>promised + (((<u32>1) << shift) - 1)) >>> shift;
+    }
+  }
+  field = min<u32>(field, 0xffff);
+  const told = ack + (field << shift);
+  c.toldEdge = c.marked(CONN_EDGE_TOLD) ? seqMax(c.toldEdge, told) : told;
+  c.mark(CONN_EDGE_TOLD);
+  return field;
+}
+
+/** Whether the client has been told so little room that it waits for a window update. */
+export function clientIsBlocked(c: Connection, mss: u32): bool {
+  const inbound = flowOf(c, Dir.Inbound);
+  return !seqGt(inbound.edge, inbound.end + mss);
+}
