@@ -1,0 +1,279 @@
+/**
+ * The WASM core as a typed object: one instance, memory sized once, views made once. The only code besides its
+ * neighbours in this folder that knows where anything lies in that memory.
+ *
+ * Each of receive, pump, tick and announce begins a new transmit queue, so the frames of the last one must have been
+ * sent before the next call:
+ *
+ *     let n = core.receive(port, length, wireLength, nowMs);
+ *     while (n > 0) { send frames 0..n-1; n = core.pump(nowMs); }
+ */
+import {
+  ABI_VERSION,
+  CONNECTION_BYTES,
+  RX_FRAME_BYTES,
+  SERVICE_BYTES,
+  SERVICE_HEARD,
+  SERVICE_HEARD_MS,
+  SERVICE_RECOVERING,
+  TX_DESC_BYTES,
+  TX_DESC_LEN,
+  TX_DESC_OFF,
+  TX_DESC_PORT,
+  TX_MAX,
+} from '../../assembly/abi/layout';
+import type { instantiate } from '../../build/core';
+import { MigwareError } from '../errors';
+import { FrameViews } from './frame-views';
+import { Counter, asCode, counterName, type Port, Reason, reasonName, type ServiceState, statusName } from './names';
+import {
+  type ConnectionRecord,
+  type ServiceRecord,
+  type ServiceSettings,
+  readConnection,
+  readService,
+  writeService,
+} from './records';
+
+export {
+  DEFAULT_CONNECTIONS,
+  DEFAULT_RETAINED_BYTES,
+  DEFAULT_RETAINED_PER_CONNECTION,
+  MAX_CONNECTIONS,
+  MAX_SERVICES,
+  MAX_SERVICE_PORTS,
+  RX_FRAME_BYTES,
+} from '../../assembly/abi/layout';
+
+/** Taken from what asc wrote about the module, so that a changed export does not compile here. */
+type Exports = Awaited<ReturnType<typeof instantiate>>;
+
+/** The core cannot be used: another version, too little memory, or a call that a correct host never makes. */
+export class CoreError extends MigwareError {
+  readonly code = 'MIGWARE_CORE';
+}
+
+/** Fixed when the core starts. */
+export interface Capacity {
+  readonly connections: number;
+  readonly retainedBytes: number;
+  readonly retainedPerConnectionBytes: number;
+}
+
+/** A refusal, counted by its reason, or an event. */
+export interface CounterValue {
+  readonly kind: 'refused' | 'event';
+  readonly name: string;
+  readonly value: bigint;
+}
+
+const PAGE_BYTES = 65536;
+const WORD_BYTES = 4;
+const WORDS_PER_DESC = TX_DESC_BYTES / WORD_BYTES;
+const OFF_WORD = TX_DESC_OFF / WORD_BYTES;
+const LEN_WORD = TX_DESC_LEN / WORD_BYTES;
+const PORT_WORD = TX_DESC_PORT / WORD_BYTES;
+const REASONS: number = Reason.Count;
+
+export class Core {
+  /** Where a captured frame is put before `receive`: the capture library writes straight into the core. */
+  readonly rx: Buffer;
+  readonly #exports: Exports;
+  readonly #view: DataView;
+  readonly #tx: Uint32Array;
+  readonly #frames: FrameViews;
+  readonly #counters: BigUint64Array;
+  readonly #servicesBase: number;
+  readonly #connectionsBase: number;
+
+  /**
+   * @param bytes the module
+   * @param hashKey four random u32: without it a client could choose ports that all fall into one bucket
+   */
+  static load(bytes: Uint8Array<ArrayBuffer>, capacity: Capacity, hashKey: Uint32Array): Core {
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {});
+    return new Core(exports as unknown as Exports, capacity, hashKey);
+  }
+
+  private constructor(exports: Exports, capacity: Capacity, hashKey: Uint32Array) {
+    const version = exports.abiVersion() >>> 0;
+    if (version !== ABI_VERSION) {
+      throw new CoreError(
+        `the core speaks ABI version ${version}, this host ${ABI_VERSION}: build both from one source`,
+      );
+    }
+    growMemory(exports.memory, exports.pagesNeeded(capacity.connections, capacity.retainedBytes) >>> 0);
+    const [k0 = 0, k1 = 0, k2 = 0, k3 = 0] = hashKey;
+    check(
+      'init',
+      exports.init(capacity.connections, capacity.retainedBytes, capacity.retainedPerConnectionBytes, k0, k1, k2, k3),
+    );
+
+    const memory = exports.memory.buffer;
+    this.#exports = exports;
+    this.rx = Buffer.from(memory, exports.rxSlot() >>> 0, RX_FRAME_BYTES);
+    this.#view = new DataView(memory);
+    this.#tx = new Uint32Array(memory, exports.txTable() >>> 0, TX_MAX * WORDS_PER_DESC);
+    this.#frames = new FrameViews(memory);
+    this.#counters = new BigUint64Array(memory, exports.countersBase() >>> 0, Reason.Count + Counter.Count);
+    this.#servicesBase = exports.servicesBase() >>> 0;
+    this.#connectionsBase = exports.connectionsBase() >>> 0;
+  }
+
+  // --- set-up ---------------------------------------------------------------------------------------------------
+
+  /**
+   * @param mac wire: of the interface; stack: the one the core answers from
+   * @param peerMac stack: of the host's end of the private link; wire: not used
+   */
+  setPort(port: Port, mtu: number, mac: Uint8Array, peerMac: Uint8Array = new Uint8Array(6)): void {
+    check('setPort', this.#exports.setPort(port, mtu, macHi(mac), macLo(mac), macHi(peerMac), macLo(peerMac)));
+  }
+
+  /** Track every TCP connection, whether of a service or not. */
+  trackAll(on: boolean): void {
+    check('trackAll', this.#exports.trackAll(on ? 1 : 0));
+  }
+
+  /** @returns the index by which the service is known from now on */
+  addService(settings: ServiceSettings): number {
+    const scratch = this.#exports.serviceScratch() >>> 0;
+    new Uint8Array(this.#view.buffer, scratch, SERVICE_BYTES).fill(0);
+    writeService(this.#view, scratch, settings);
+    return check('addService', this.#exports.addService());
+  }
+
+  // --- services -------------------------------------------------------------------------------------------------
+
+  setServiceState(service: number, state: ServiceState, nowMs: number): void {
+    check('setServiceState', this.#exports.setServiceState(service, state, nowMs));
+  }
+
+  /** Whether RST and FIN of the primary are held back. */
+  setQuarantine(service: number, on: boolean, nowMs: number): void {
+    check('setQuarantine', this.#exports.setQuarantine(service, on ? 1 : 0, nowMs));
+  }
+
+  setHandshakeWindow(service: number, handshakes: number): void {
+    check('setHandshakeWindow', this.#exports.setHandshakeWindow(service, handshakes));
+  }
+
+  setReplicaMac(service: number, mac: Uint8Array): void {
+    check('setReplicaMac', this.#exports.setReplicaMac(service, macHi(mac), macLo(mac)));
+  }
+
+  service(service: number): ServiceRecord {
+    return readService(this.#view, this.#servicesBase + service * SERVICE_BYTES);
+  }
+
+  /** Connections of the service still on their way to the replica. */
+  recovering(service: number): number {
+    return this.#view.getUint32(this.#servicesBase + service * SERVICE_BYTES + SERVICE_RECOVERING, true);
+  }
+
+  /** When a frame of the primary was last seen, wrapping u32 ms; `undefined`: never. */
+  heardMs(service: number): number | undefined {
+    const at = this.#servicesBase + service * SERVICE_BYTES;
+    return this.#view.getUint32(at + SERVICE_HEARD, true) === 0
+      ? undefined
+      : this.#view.getUint32(at + SERVICE_HEARD_MS, true);
+  }
+
+  // --- packets: no allocation below, but for views seen for the first time ------------------------------------------
+
+  /**
+   * Takes the frame in `rx`.
+   * @param length captured bytes
+   * @param wireLength bytes the frame had
+   * @returns how many frames are to be sent
+   */
+  receive(port: Port, length: number, wireLength: number, nowMs: number): number {
+    return check('receive', this.#exports.receive(port, length, wireLength, nowMs));
+  }
+
+  /** @returns how many more frames are to be sent; to be called until there are none */
+  pump(nowMs: number): number {
+    return check('pump', this.#exports.pump(nowMs));
+  }
+
+  /** The core's timers. @returns how many frames are to be sent */
+  tick(nowMs: number): number {
+    return check('tick', this.#exports.tick(nowMs));
+  }
+
+  /** Tells the segment who has the service address. @returns how many frames are to be sent */
+  announce(service: number, nowMs: number): number {
+    return check('announce', this.#exports.announce(service, nowMs));
+  }
+
+  /** The bytes of frame `i` to be sent, valid until the next call of receive, pump, tick or announce. */
+  frame(i: number): Buffer {
+    const at = i * WORDS_PER_DESC;
+    return this.#frames.get(this.#tx[at + OFF_WORD] ?? 0, this.#tx[at + LEN_WORD] ?? 0);
+  }
+
+  framePort(i: number): Port {
+    return asCode(this.#tx[i * WORDS_PER_DESC + PORT_WORD] ?? 0);
+  }
+
+  /** Connections that need a tick every 5 ms. */
+  working(): number {
+    return this.#exports.working() >>> 0;
+  }
+
+  // --- statistics -----------------------------------------------------------------------------------------------
+
+  /** Records that may be in use. */
+  connectionsUsed(): number {
+    return this.#exports.connectionsUsed() >>> 0;
+  }
+
+  /** `undefined` when record `index` is not in use. */
+  connection(index: number): ConnectionRecord | undefined {
+    return readConnection(this.#view, this.#connectionsBase + index * CONNECTION_BYTES, index);
+  }
+
+  *connections(): Generator<ConnectionRecord> {
+    const used = this.connectionsUsed();
+    for (let i = 0; i < used; i++) {
+      const connection = this.connection(i);
+      if (connection !== undefined) yield connection;
+    }
+  }
+
+  retainedBytes(): number {
+    return this.#exports.retainedUsed() >>> 0;
+  }
+
+  counters(): CounterValue[] {
+    return Array.from(this.#counters, (value, i) =>
+      i < REASONS
+        ? { kind: 'refused', name: reasonName(i), value }
+        : { kind: 'event', name: counterName(i - REASONS), value },
+    );
+  }
+}
+
+/** From the host and once: every view above would be detached by a later growth. */
+function growMemory(memory: WebAssembly.Memory, pages: number): void {
+  const missing = pages - memory.buffer.byteLength / PAGE_BYTES;
+  if (missing <= 0) return;
+  try {
+    memory.grow(missing);
+  } catch (cause) {
+    throw new CoreError(`the core needs ${pages} pages of 64 KiB, more than this process can have`, { cause });
+  }
+}
+
+function check(call: string, result: number): number {
+  if (result < 0) throw new CoreError(`${call}: ${statusName(result)}`);
+  return result;
+}
+
+function macHi(mac: Uint8Array): number {
+  return ((mac[0] ?? 0) << 8) | (mac[1] ?? 0);
+}
+
+function macLo(mac: Uint8Array): number {
+  return (((mac[2] ?? 0) << 24) | ((mac[3] ?? 0) << 16) | ((mac[4] ?? 0) << 8) | (mac[5] ?? 0)) >>> 0;
+}

@@ -1,0 +1,270 @@
+/**
+ * The core's records as plain objects, decoded on demand for people and scripts: never on the way of a packet. The
+ * offsets are those of assembly/abi/layout.ts; the bytes are little-endian, as WebAssembly defines.
+ */
+import {
+  CONNECTION_CLIENT,
+  CONNECTION_CLIENT_PORT,
+  CONNECTION_FLAGS,
+  CONNECTION_FLAG_ECN,
+  CONNECTION_FLAG_HANDSHAKE,
+  CONNECTION_FLAG_MPTCP,
+  CONNECTION_FLAG_PROXIED,
+  CONNECTION_FLAG_RECOVERED,
+  CONNECTION_FLAG_SACK,
+  CONNECTION_FLAG_TFO,
+  CONNECTION_FLAG_TIMESTAMPS,
+  CONNECTION_FLAG_WINDOW_SCALE,
+  CONNECTION_FLOWS,
+  CONNECTION_GENERATION,
+  CONNECTION_HOLE_BYTES,
+  CONNECTION_HOLE_SEQ,
+  CONNECTION_LOSS,
+  CONNECTION_PHASE,
+  CONNECTION_RISK,
+  CONNECTION_SEEN_MS,
+  CONNECTION_SERVER,
+  CONNECTION_SERVER_PORT,
+  CONNECTION_SERVICE,
+  CONNECTION_STACK_PORT,
+  CONNECTION_STATE,
+  CONNECTION_VLAN,
+  FLOW_ACKED,
+  FLOW_BYTES,
+  FLOW_EDGE,
+  FLOW_END,
+  FLOW_FLAGS,
+  FLOW_FLAG_FIN,
+  FLOW_FLAG_FIN_ACKED,
+  FLOW_FLAG_ISN,
+  FLOW_FLAG_SEEN,
+  FLOW_ISN,
+  FLOW_MSS,
+  FLOW_RETAINED_BYTES,
+  FLOW_WINDOW_SHIFT,
+  MAX_SERVICE_PORTS,
+  SERVICE_ADDRESS,
+  SERVICE_FLAGS,
+  SERVICE_FLAG_ECHO,
+  SERVICE_FLAG_REMOTE,
+  SERVICE_HALF_OPEN,
+  SERVICE_HANDSHAKE_WINDOW,
+  SERVICE_HEARD,
+  SERVICE_HEARD_MS,
+  SERVICE_LOSSES,
+  SERVICE_LOST,
+  SERVICE_MAP_FIRST,
+  SERVICE_MAP_LAST,
+  SERVICE_PORTS,
+  SERVICE_PORT_COUNT,
+  SERVICE_PRIMARY_MAC,
+  SERVICE_PROXIED,
+  SERVICE_RECOVERED,
+  SERVICE_RECOVERING,
+  SERVICE_REPLICA,
+  SERVICE_REPLICA_MAC,
+  SERVICE_STATE,
+  SERVICE_TRACKED,
+  SERVICE_UNANSWERED,
+  SERVICE_VLAN,
+} from '../../assembly/abi/layout';
+import { ADDRESS_BYTES, formatAddress, formatMac } from './address';
+import { Dir, Loss, type Phase, type Risk, type ServiceState, TcpState, asCode } from './names';
+
+/** What the host says about a service when it adds it. */
+export interface ServiceSettings {
+  /** 16 bytes each, as `parseAddress` gives them. */
+  readonly address: Uint8Array;
+  readonly replica: Uint8Array;
+  readonly ports: readonly number[];
+  /** Present: the replica is another machine, this its MAC address. */
+  readonly replicaMac?: Uint8Array | undefined;
+  /** Unconfirmed handshakes with the replica at a time. */
+  readonly handshakeWindow: number;
+  /** Answer pings to the service address while this host has it. */
+  readonly echo: boolean;
+  /** VLAN of announcements before any client was seen; 0 for untagged. */
+  readonly vlan: number;
+  /** Source ports towards a remote replica. */
+  readonly mapFirst: number;
+  readonly mapLast: number;
+}
+
+export function writeService(view: DataView, at: number, settings: ServiceSettings): void {
+  const { address, replica, ports, replicaMac } = settings;
+  if (ports.length === 0 || ports.length > MAX_SERVICE_PORTS) {
+    throw new RangeError(`a service has 1 to ${MAX_SERVICE_PORTS} ports, not ${ports.length}`);
+  }
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  bytes.set(address.subarray(0, ADDRESS_BYTES), at + SERVICE_ADDRESS);
+  bytes.set(replica.subarray(0, ADDRESS_BYTES), at + SERVICE_REPLICA);
+  if (replicaMac !== undefined) bytes.set(replicaMac.subarray(0, 6), at + SERVICE_REPLICA_MAC);
+  view.setUint16(at + SERVICE_PORT_COUNT, ports.length, true);
+  for (const [i, port] of ports.entries()) view.setUint16(at + SERVICE_PORTS + 2 * i, port, true);
+  const remote = replicaMac === undefined ? 0 : SERVICE_FLAG_REMOTE;
+  view.setUint32(at + SERVICE_FLAGS, remote | (settings.echo ? SERVICE_FLAG_ECHO : 0), true);
+  view.setUint32(at + SERVICE_HANDSHAKE_WINDOW, settings.handshakeWindow, true);
+  view.setUint16(at + SERVICE_VLAN, settings.vlan, true);
+  view.setUint16(at + SERVICE_MAP_FIRST, settings.mapFirst, true);
+  view.setUint16(at + SERVICE_MAP_LAST, settings.mapLast, true);
+}
+
+/** What the core knows about a service. Instants are wrapping u32 ms of the clock the host passes in. */
+export interface ServiceRecord {
+  readonly state: ServiceState;
+  readonly handshakeWindow: number;
+  /** Connections that have a record now, half-open ones among them. */
+  readonly tracked: number;
+  readonly halfOpen: number;
+  /** Connections still on their way to the replica. */
+  readonly recovering: number;
+  /** Since start: continued on the replica, accepted for it, given up. */
+  readonly recovered: number;
+  readonly proxied: number;
+  readonly lost: number;
+  /** Last frame of the primary; `undefined`: none was seen. */
+  readonly heardMs: number | undefined;
+  /** Last sign of a client that nobody answers; `undefined`: none was seen. */
+  readonly unansweredMs: number | undefined;
+  /** As last seen; `undefined`: never. */
+  readonly primaryMac: string | undefined;
+  /** Connections given up, by Loss. */
+  readonly losses: readonly number[];
+}
+
+export function readService(view: DataView, at: number): ServiceRecord {
+  const u32 = (offset: number): number => view.getUint32(at + offset, true);
+  const heard = u32(SERVICE_HEARD) !== 0;
+  const unanswered = u32(SERVICE_UNANSWERED);
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  return {
+    state: asCode<ServiceState>(u32(SERVICE_STATE)),
+    handshakeWindow: u32(SERVICE_HANDSHAKE_WINDOW),
+    tracked: u32(SERVICE_TRACKED),
+    halfOpen: u32(SERVICE_HALF_OPEN),
+    recovering: u32(SERVICE_RECOVERING),
+    recovered: u32(SERVICE_RECOVERED),
+    proxied: u32(SERVICE_PROXIED),
+    lost: u32(SERVICE_LOST),
+    heardMs: heard ? u32(SERVICE_HEARD_MS) : undefined,
+    unansweredMs: unanswered === 0 ? undefined : unanswered,
+    primaryMac: heard ? formatMac(bytes, at + SERVICE_PRIMARY_MAC) : undefined,
+    losses: Array.from({ length: Loss.Count }, (_, loss) => u32(SERVICE_LOSSES + 4 * loss)),
+  };
+}
+
+/** One direction of a connection; sequence numbers as the wire side sees them. */
+export interface FlowRecord {
+  /** `undefined`: the SYN was not seen. */
+  readonly isn: number | undefined;
+  /** One past the highest sequence number sent; `undefined`: nothing was seen. */
+  readonly end: number | undefined;
+  /** What the receiver has acknowledged, and the right edge of its window; `undefined`: nothing was seen. */
+  readonly acked: number | undefined;
+  readonly edge: number | undefined;
+  /** `undefined`: no MSS option was seen. */
+  readonly mss: number | undefined;
+  readonly windowShift: number;
+  readonly finSent: boolean;
+  readonly finAcked: boolean;
+  readonly retainedBytes: number;
+}
+
+export interface ConnectionRecord {
+  readonly index: number;
+  readonly generation: number;
+  /** Index of the service; `undefined` when everything is tracked. */
+  readonly service: number | undefined;
+  readonly client: string;
+  readonly clientPort: number;
+  readonly server: string;
+  readonly serverPort: number;
+  /** The port the replica sees as its peer's. */
+  readonly stackPort: number;
+  /** Outer and inner VLAN id; 0 for none. */
+  readonly vlan: number;
+  readonly innerVlan: number;
+  readonly state: TcpState;
+  readonly phase: Phase;
+  readonly risk: Risk;
+  readonly loss: Loss;
+  /** Where the hole of the risk begins, and its length; 0 bytes: no hole. */
+  readonly holeSeq: number;
+  readonly holeBytes: number;
+  /** Wrapping u32 ms. */
+  readonly seenMs: number;
+  /** Both SYNs were seen. */
+  readonly handshakeSeen: boolean;
+  /** What both ends agreed on. */
+  readonly options: readonly string[];
+  readonly recovered: boolean;
+  readonly proxied: boolean;
+  readonly inbound: FlowRecord;
+  readonly outbound: FlowRecord;
+}
+
+const OPTION_FLAGS: readonly (readonly [flag: number, name: string])[] = [
+  [CONNECTION_FLAG_WINDOW_SCALE, 'window-scale'],
+  [CONNECTION_FLAG_SACK, 'sack'],
+  [CONNECTION_FLAG_TIMESTAMPS, 'timestamps'],
+  [CONNECTION_FLAG_ECN, 'ecn'],
+  [CONNECTION_FLAG_MPTCP, 'mptcp'],
+  [CONNECTION_FLAG_TFO, 'tfo'],
+];
+
+const NO_SERVICE = 0xffff;
+
+/** `undefined` when the record is not in use. */
+export function readConnection(view: DataView, at: number, index: number): ConnectionRecord | undefined {
+  const state = asCode<TcpState>(view.getUint8(at + CONNECTION_STATE));
+  if (state === TcpState.Free) return undefined;
+  const u16 = (offset: number): number => view.getUint16(at + offset, true);
+  const u32 = (offset: number): number => view.getUint32(at + offset, true);
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  const flags = u32(CONNECTION_FLAGS);
+  const service = u16(CONNECTION_SERVICE);
+  const vlans = u32(CONNECTION_VLAN);
+  return {
+    index,
+    generation: u16(CONNECTION_GENERATION),
+    service: service === NO_SERVICE ? undefined : service,
+    client: formatAddress(bytes, at + CONNECTION_CLIENT),
+    clientPort: u16(CONNECTION_CLIENT_PORT),
+    server: formatAddress(bytes, at + CONNECTION_SERVER),
+    serverPort: u16(CONNECTION_SERVER_PORT),
+    stackPort: u16(CONNECTION_STACK_PORT),
+    vlan: vlans >>> 16,
+    innerVlan: vlans & 0xffff,
+    state,
+    phase: asCode<Phase>(view.getUint8(at + CONNECTION_PHASE)),
+    risk: asCode<Risk>(view.getUint8(at + CONNECTION_RISK)),
+    loss: asCode<Loss>(view.getUint8(at + CONNECTION_LOSS)),
+    holeSeq: u32(CONNECTION_HOLE_SEQ),
+    holeBytes: u32(CONNECTION_HOLE_BYTES),
+    seenMs: u32(CONNECTION_SEEN_MS),
+    handshakeSeen: (flags & CONNECTION_FLAG_HANDSHAKE) !== 0,
+    options: OPTION_FLAGS.filter(([flag]) => (flags & flag) !== 0).map(([, name]) => name),
+    recovered: (flags & CONNECTION_FLAG_RECOVERED) !== 0,
+    proxied: (flags & CONNECTION_FLAG_PROXIED) !== 0,
+    inbound: readFlow(view, at + CONNECTION_FLOWS + Dir.Inbound * FLOW_BYTES),
+    outbound: readFlow(view, at + CONNECTION_FLOWS + Dir.Outbound * FLOW_BYTES),
+  };
+}
+
+function readFlow(view: DataView, at: number): FlowRecord {
+  const u32 = (offset: number): number => view.getUint32(at + offset, true);
+  const flags = view.getUint8(at + FLOW_FLAGS);
+  const seen = (flags & FLOW_FLAG_SEEN) !== 0;
+  const mss = view.getUint16(at + FLOW_MSS, true);
+  return {
+    isn: (flags & FLOW_FLAG_ISN) === 0 ? undefined : u32(FLOW_ISN),
+    end: seen ? u32(FLOW_END) : undefined,
+    acked: seen ? u32(FLOW_ACKED) : undefined,
+    edge: seen ? u32(FLOW_EDGE) : undefined,
+    mss: mss === 0 ? undefined : mss,
+    windowShift: view.getUint8(at + FLOW_WINDOW_SHIFT),
+    finSent: (flags & FLOW_FLAG_FIN) !== 0,
+    finAcked: (flags & FLOW_FLAG_FIN_ACKED) !== 0,
+    retainedBytes: u32(FLOW_RETAINED_BYTES),
+  };
+}
