@@ -3,10 +3,9 @@
  *
  *   npm run build [core | host]
  */
-import { spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, rmSync } from 'node:fs';
 import { locked, once } from './lib/once.mjs';
-import { EXIT, ROOT, Stop, filesIn, inRoot, main, say } from './lib/project.mjs';
+import { EXIT, ROOT, Stop, collect, filesIn, inRoot, main, say } from './lib/project.mjs';
 import { setUp } from './setup.mjs';
 
 const CORE_ENTRY = 'assembly/index.ts';
@@ -47,31 +46,23 @@ export async function buildCore() {
       for (const target of TARGETS) rmSync(inRoot(`build/core.${target}.wasm`), { force: true });
       await compileCore('release'); // a mistake is reported once
       await Promise.all(['debug', 'test'].map(compileCore));
-      if (!existsSync(inRoot(CORE_ENTRY))) return;
       copyFileSync(inRoot('build/core.release.d.ts'), inRoot('build/core.d.ts'));
     },
   );
 }
 
 /** @param {string} target of asconfig.json */
-function compileCore(target) {
+async function compileCore(target) {
   const probes = target === 'release' ? [] : filesIn(PROBES, (path) => path.endsWith('.ts'));
-  const entries = [CORE_ENTRY, ...probes].filter((path) => existsSync(inRoot(path)));
-  if (entries.length === 0) return Promise.resolve();
   const asc = inRoot('node_modules/assemblyscript/bin/asc.js');
-  const child = spawn(process.execPath, [asc, ...entries, '--target', target], {
-    cwd: ROOT,
-    stdio: ['ignore', 2, 2],
-  });
-  return new Promise((done, failed) => {
-    child.once('error', failed);
-    child.once('exit', (code) => {
-      // The generated wrapper is not used: the host reads the module's exports directly.
-      rmSync(inRoot(`build/core.${target}.js`), { force: true });
-      if (code === 0) done(undefined);
-      else failed(new Stop(EXIT.failed, `asc could not compile the core (target ${target})`));
-    });
-  });
+  const args = [asc, CORE_ENTRY, ...probes, '--target', target];
+  const { status, output } = await collect(process.execPath, args);
+  if (status !== 0) throw new Stop(EXIT.failed, `${output}\nasc could not compile the core (target ${target})`);
+  // The optimiser was stopped before it began to make things worse, which is no news.
+  const warnings = output.replaceAll('Last converge was suboptimal.\n', '');
+  if (warnings !== '') say(warnings);
+  // The generated wrapper is not used: the host reads the module's exports directly.
+  rmSync(inRoot(`build/core.${target}.js`), { force: true });
 }
 
 export async function buildHost() {

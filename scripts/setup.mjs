@@ -10,7 +10,7 @@ const NODE_MINIMUM = [20, 19];
 /** @param {readonly import('./lib/environment.mjs').Purpose[]} purposes */
 export async function setUp(purposes) {
   requireNode();
-  installSystem(purposes);
+  await installSystem(purposes);
   await locked(installPackages);
 }
 
@@ -31,9 +31,9 @@ async function installPackages() {
       // Native packages are compiled for one version of Node's binary interface.
       extra: `${process.versions.modules} ${process.platform} ${process.arch}`,
     },
-    () => {
+    async () => {
       say('installing npm packages');
-      must('npm', ['ci', '--no-audit', '--no-fund'], { ...process.env, ...headersOfThisNode() });
+      await must('npm', ['ci', '--no-audit', '--no-fund'], { ...process.env, ...headersOfThisNode() });
     },
   );
 }

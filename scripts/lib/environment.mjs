@@ -47,7 +47,7 @@ export function labObstacle() {
  * Installs what is missing for the purposes, or stops and names it.
  * @param {readonly Purpose[]} purposes
  */
-export function installSystem(purposes) {
+export async function installSystem(purposes) {
   const missing = NEEDS.filter((need) => purposes.includes(need.purpose) && !need.present());
   if (missing.length === 0) return;
 
@@ -63,8 +63,8 @@ export function installSystem(purposes) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   // Another apt may be at work, most of all on a machine that has just been started.
   const patience = ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3'];
-  must('apt-get', [...patience, 'update', '-qq'], env);
-  must('apt-get', [...patience, 'install', '-y', '-qq', '--no-install-recommends', ...packages.split(' ')], env);
+  await must('apt-get', [...patience, 'update', '-qq'], env);
+  await must('apt-get', [...patience, 'install', '-y', '-qq', '--no-install-recommends', ...packages.split(' ')], env);
 
   const still = missing.filter((need) => !need.present()).map((need) => need.what);
   if (still.length > 0) throw new Stop(EXIT.environment, `apt-get succeeded, but still missing: ${still.join(', ')}`);

@@ -1,5 +1,5 @@
 /** What every script needs: where the project is, how to run a program, how to stop with a message. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -8,9 +8,6 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Exit codes, the same as the command line's. */
 export const EXIT = { failed: 1, usage: 2, environment: 3 };
-
-/** Arbitrary: more than an installer or compiler prints. */
-const OUTPUT_BYTES = 1 << 26;
 
 /** Ends a script with a message for its user; anything else that is thrown is a bug and shows its stack. */
 export class Stop extends Error {
@@ -50,24 +47,38 @@ export function filesIn(folder, accept = () => true) {
 }
 
 /**
+ * Runs a program in the project's root; gives its exit code, or what stopped it, and both its outputs as one text.
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns {Promise<{ status: number | string, output: string }>}
+ */
+export function collect(command, args, env = process.env) {
+  const child = spawn(command, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (/** @type {string} */ chunk) => (output += chunk));
+  }
+  return new Promise((done) => {
+    child.once('error', (error) => {
+      done({ status: error.message, output });
+    });
+    child.once('close', (code, signal) => {
+      done({ status: code ?? signal ?? 'unknown', output });
+    });
+  });
+}
+
+/**
  * Runs a program in the project's root and stops the script if it fails; only then its output is shown.
  * @param {string} command
  * @param {readonly string[]} args
  * @param {NodeJS.ProcessEnv} [env]
  */
-export function must(command, args, env = process.env) {
-  // One stream for both outputs keeps their order.
-  const script = ['-c', 'exec "$0" "$@" 2>&1', command, ...args];
-  const { status, signal, error, stdout } = spawnSync('sh', script, {
-    cwd: ROOT,
-    env,
-    encoding: 'utf8',
-    maxBuffer: OUTPUT_BYTES,
-    stdio: ['ignore', 'pipe', 2],
-  });
-  if (error === undefined && status === 0) return;
-  const how = error?.message ?? signal ?? `exit code ${status ?? 'unknown'}`;
-  throw new Stop(EXIT.failed, `${stdout}\n${[command, ...args].join(' ')} failed: ${how}`);
+export async function must(command, args, env) {
+  const { status, output } = await collect(command, args, env);
+  if (status !== 0) throw new Stop(EXIT.failed, `${output}\n${[command, ...args].join(' ')} failed: ${status}`);
 }
 
 /**
