@@ -100,17 +100,28 @@ export const LAYERS = [
   },
   { layer: 'src/report', may: ['src/core'], why: 'it words what it is given and asks nobody' },
   { layer: 'src/daemon', may: PARTS, why: 'it joins the parts, and a command line is only one of its users' },
+  { layer: 'src/inspect', may: ['src/core', 'src/sniffer'], why: 'it is the tracker over a file, without a daemon' },
   { layer: 'src/demo', may: [], why: 'it uses migware as its users do, through the command line' },
   {
     layer: 'src/cli',
-    may: [...PARTS, 'src/daemon', 'src/demo'],
+    may: [...PARTS, 'src/daemon', 'src/inspect', 'src/demo'],
     why: 'it turns arguments into calls; nothing imports it',
   },
   { layer: 'src/index.ts', may: ['src/core'], why: 'it is the surface for other hosts of the core' },
 
   {
     layer: 'test',
-    may: ['assembly/abi', 'build', ...PARTS, 'src/daemon', 'src/demo', 'src/cli', 'src/index.ts', 'scripts'],
+    may: [
+      'assembly/abi',
+      'build',
+      ...PARTS,
+      'src/daemon',
+      'src/inspect',
+      'src/demo',
+      'src/cli',
+      'src/index.ts',
+      'scripts',
+    ],
     why: 'tests see all of the host, and of the core what a host sees: the built module',
   },
   {

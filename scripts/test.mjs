@@ -5,6 +5,9 @@
  *   npm run test:unit -- [FILE|FOLDER]... [-- ava options]
  *   npm run test:lab  -- [FILE|FOLDER]... [-- ava options]
  *
+ * A test file ends in .test.ts; what tests start as a process of its own ends in .program.ts, and stands at the same
+ * path under build/ when they run.
+ *
  * The lab needs root and network namespaces, and says so when it is skipped. With CI=true or MIGWARE_REQUIRE_LAB=1 a
  * skipped lab is a failure. The last line is "N passed, N failed, N skipped"; of a skipped lab each file counts as one.
  */
@@ -44,7 +47,7 @@ async function test(args) {
     await build(buildCore, chosen.length > 0);
     await build(buildHost, chosen.length > 0);
     removeStaleTests();
-    await buildPrivate([...unit, ...lab]);
+    await buildPrivate([...unit, ...lab, ...filesIn('test', (path) => path.endsWith('.program.ts'))]);
   });
 
   const runs = [runAva('unit', unit, avaOptions)];

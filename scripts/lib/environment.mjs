@@ -23,6 +23,7 @@ const NEEDS = [
   { purpose: 'build', what: 'the libpcap headers', debian: 'libpcap-dev', present: header('pcap/pcap.h') },
   { purpose: 'run', what: 'ip (iproute2)', debian: 'iproute2', present: command('ip') },
   { purpose: 'run', what: 'nft (nftables)', debian: 'nftables', present: command('nft') },
+  { purpose: 'run', what: 'sysctl (procps)', debian: 'procps', present: command('sysctl') },
   { purpose: 'run', what: 'ethtool', debian: 'ethtool', present: command('ethtool') },
   { purpose: 'lab', what: 'tcpdump', debian: 'tcpdump', present: command('tcpdump') },
   { purpose: 'lab', what: 'ping', debian: 'iputils-ping', present: command('ping') },
