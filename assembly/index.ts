@@ -90,13 +90,12 @@ export function servicesBase(): u32 {
   return <u32>SERVICES;
 }
 
-/** Moves a service between its states; Recovery begins to move its connections. Frames to send follow. */
+/** Moves a service between its states; Recovery begins to move its connections: call pump for the frames. */
 export function setServiceState(service: u32, state: u32, nowMs: u32): i32 {
   if (service >= serviceCount() || state >= <u32>ServiceState.Count) return Status.BadArgument;
   txReset();
   changeState(service, <ServiceState>state, usedRecords(), nowMs);
-  drain(nowMs);
-  return txCount();
+  return Status.Ok;
 }
 
 /** Holds back the RST and FIN of a primary under suspicion, or counts what was held back. */

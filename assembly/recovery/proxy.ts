@@ -17,6 +17,7 @@ import { forward } from '../translator/tcp';
 import { windowForClient, windowForReplica } from '../translator/window-field';
 import { isFeeding, onFeedProgress, stepFeed } from './feed';
 import { noteReplicaEdge } from './handshake';
+import { sendResets } from './loss';
 
 /** Whether the primary had closed its side: what the replica sends is of no interest to the client any more. */
 function serverHadClosed(c: Connection): bool {
@@ -128,6 +129,7 @@ export function beginProxied(c: Connection, s: Service): bool {
 
 /** Sends what a ready connection has to send. True when the transmit queue stopped it. */
 export function flush(c: Connection, s: Service): bool {
+  if (sendResets(c, s)) return true;
   if (stepFeed(c, s, Dir.Inbound) || stepFeed(c, s, Dir.Outbound)) return true;
   const inbound = flowOf(c, Dir.Inbound);
   const outbound = flowOf(c, Dir.Outbound);

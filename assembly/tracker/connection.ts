@@ -177,13 +177,12 @@ export class Connection {
   replicaMss: u16;
   /** Largest payload for the client by path MTU discovery, bytes; 0 when no limit was learned. */
   pathMss: u16;
+  /** CONN_*. */
+  marks: u16;
   /** The replica's own window shift. */
   replicaShift: u8;
-  /** CONN_*. */
-  marks: u8;
   /** Attempts of the current handshake step. */
   attempts: u8;
-  private pad1: u8;
   /** Right edge that the replica has granted, wire side. */
   replicaEdge: u32;
   private pad2: u32;
@@ -210,11 +209,11 @@ export class Connection {
   }
 
   mark(mark: u32): void {
-    this.marks = <u8>(this.marks | mark);
+    this.marks = <u16>(this.marks | mark);
   }
 
   unmark(mark: u32): void {
-    this.marks = <u8>(this.marks & ~mark);
+    this.marks = <u16>(this.marks & ~mark);
   }
 
   /** Notes why the connection may not survive; the first reason stays. */
@@ -246,6 +245,10 @@ export const CONN_ACK_CLIENT: u32 = 32;
 export const CONN_ACK_REPLICA: u32 = 64;
 /** `toldEdge` is meaningful. */
 export const CONN_EDGE_TOLD: u32 = 128;
+/** The connection was given up: the client has to be reset. */
+export const CONN_RESET_CLIENT: u32 = 256;
+/** The connection was given up: the replica must not keep its half of it. */
+export const CONN_RESET_REPLICA: u32 = 512;
 
 export function connectionAt(index: u32): Connection {
   return changetype<Connection>(connectionsBase + <usize>index * CONNECTION_BYTES);

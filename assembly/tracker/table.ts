@@ -160,6 +160,9 @@ export function addConnection(
   }
   const c = connectionAt(i);
   const generation = c.generation;
+  // The ready queue may still hold the record from its last use; it finds nothing to send then.
+  const ready = c.ready;
+  const readyNext = c.readyNext;
   memory.fill(changetype<usize>(c), 0, CONNECTION_BYTES);
   memory.copy(c.clientPtr, client, 16);
   memory.copy(c.serverPtr, server, 16);
@@ -168,6 +171,8 @@ export function addConnection(
   c.vlan = vlan;
   c.service = <u16>service;
   c.generation = generation + 1;
+  c.ready = ready;
+  c.readyNext = readyNext;
   c.state = <u8>TcpState.Closed;
   c.phase = <u8>Phase.Direct;
   if (ipVersion == 6) c.flags = CONNECTION_FLAG_IPV6;

@@ -167,7 +167,7 @@ function beginIncarnation(c: Connection): void {
   c.flags &= LASTING_FLAGS;
   c.risk = <u8>Risk.None;
   c.loss = 0;
-  c.marks = <u8>(c.marks & ~(<u8>CONN_PENDING_SYN));
+  c.unmark(CONN_PENDING_SYN);
 }
 
 function onSynAck(c: Connection, server: Flow, client: Flow, p: Packet, window: u32): Reason {
