@@ -22,6 +22,7 @@ import { isPartialChecksum, tcpChecksumValid } from './parser/checksum';
 import { ETHERNET_SRC, MAC_BYTES } from './parser/headers';
 import { OptionBit, Packet, packet, PacketKind, TcpFlag } from './parser/packet';
 import { parse } from './parser/parse';
+import { seqLt } from './parser/seq';
 import { onEcho, onNeighbour } from './recovery/address';
 import { isFeeding } from './recovery/feed';
 import { beginHandshake, enqueue, inHandshake, onReplicaHandshake } from './recovery/handshake';
@@ -89,7 +90,7 @@ function onWire(p: Packet, nowMs: u32): Reason {
     case PacketKind.Arp:
     case PacketKind.NeighborSolicitation:
     case PacketKind.NeighborAdvertisement:
-      return onNeighbour(p);
+      return onNeighbour(p, nowMs);
     case PacketKind.IcmpEcho:
       return onEcho(p);
     case PacketKind.IcmpError:
@@ -107,7 +108,7 @@ function hearPrimary(p: Packet, nowMs: u32): void {
     const s = serviceAt(i);
     s.heardMs = nowMs;
     s.heard++;
-    s.unanswered = 0;
+    s.unansweredMs = 0;
     memory.copy(s.primaryMacPtr, p.frame + ETHERNET_SRC, MAC_BYTES);
     i = findServiceByAddress(p.srcPtr, i + 1);
   }
@@ -154,7 +155,9 @@ function onClientSegment(service: u32, p: Packet, nowMs: u32): Reason {
   const s = serviceAt(service);
   const i = findClient(p);
   if (!s.isTakenOver) {
-    s.unanswered++;
+    if (i != NONE && p.payloadWire > 0 && seqLt(p.seq, flowOf(connectionAt(i), Dir.Inbound).end)) {
+      s.unansweredMs = max<u32>(nowMs, 1);
+    }
     return observe(i, service, Dir.Inbound, p.srcPtr, p.srcPort, p.dstPtr, p.dstPort, p, nowMs);
   }
   if (i == NONE) return onUnknownClient(service, s, p, nowMs);

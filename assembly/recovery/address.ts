@@ -42,6 +42,7 @@ import {
   PROTOCOL_ICMPV6,
 } from '../parser/headers';
 import { Packet, PacketKind } from '../parser/packet';
+import { seqDiff } from '../parser/seq';
 import { findServiceByAddress, Service, serviceAt } from '../tracker/service';
 import { putTags } from '../translator/segment';
 
@@ -142,15 +143,26 @@ function announceTagged(s: Service, outerTag: u32, innerTag: u32): void {
   count(Counter.Announcements);
 }
 
+/** Once in this time, ms: both sides of a conflict may answer each other for ever (RFC 5227 2.4 c has 10 s). */
+const DEFEND_INTERVAL_MS: u32 = 1000;
+
+/** Somebody else claims the address: the segment is told again who has it. */
+function defend(s: Service, p: Packet, nowMs: u32): void {
+  if (s.defended != 0 && seqDiff(nowMs, s.defendedMs) < <i32>DEFEND_INTERVAL_MS) return;
+  s.defended++;
+  s.defendedMs = nowMs;
+  announceTagged(s, p.outerTag, p.innerTag);
+}
+
 /** ARP, and neighbour solicitations and advertisements, as far as they concern a service address. */
-export function onNeighbour(p: Packet): Reason {
+export function onNeighbour(p: Packet, nowMs: u32): Reason {
   const isArp = p.kind == PacketKind.Arp;
   const target = isArp ? p.arpTargetIp : p.ndTarget;
   const claimed = isArp ? p.arpSenderIp : p.kind == PacketKind.NeighborAdvertisement ? p.ndTarget : p.srcPtr;
   const foreign = !isOwnMac(Port.Wire, p.frame + ETHERNET_SRC);
   const claimant = findServiceByAddress(claimed, 0);
   if (foreign && claimant != NONE && serviceAt(claimant).isTakenOver) {
-    announceTagged(serviceAt(claimant), p.outerTag, p.innerTag);
+    defend(serviceAt(claimant), p, nowMs);
     return refuse(Reason.FromPrimary);
   }
   const asked = isArp ? p.arpOp == ARP_REQUEST : p.kind == PacketKind.NeighborSolicitation;

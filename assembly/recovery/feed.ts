@@ -149,5 +149,7 @@ export function tickFeed(c: Connection, s: Service, dir: Dir, nowMs: u32): void 
   f.feedNext = f.acked;
   f.feedBlock = NONE;
   f.feedWindow = FEED_SEGMENTS * maxPayload(c, s, dir);
+  // A closed window is probed with one byte (RFC 9293 3.8.6.1): the update that opened it may be lost.
+  if (seqGe(f.acked, feedEdge(c, dir)) && contiguous(f, f.acked, 1) == 1) sendPiece(c, s, dir, f.acked, 1, false);
   makeReady(c);
 }

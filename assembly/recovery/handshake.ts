@@ -26,6 +26,7 @@ import {
   CONNECTION_FLAG_TIMESTAMPS,
   CONNECTION_FLAG_WINDOW_SCALE,
   FLOW_FLAG_FIN,
+  FLOW_FLAG_FIN_ACKED,
   FLOW_FLAG_FIN_PENDING,
   FLOW_FLAG_TS,
 } from '../abi/layout';
@@ -97,8 +98,12 @@ export function beginHandshake(c: Connection, s: Service, nowMs: u32): void {
   const inbound = flowOf(c, Dir.Inbound);
   unlist(c, s);
   // The tracker knows the client's next number, and the server's, as they are now: both can have moved in the queue.
+  if (inbound.has(FLOW_FLAG_FIN_ACKED)) {
+    // The primary has acknowledged the client's FIN; the replica has to hear it too.
+    inbound.clear(FLOW_FLAG_FIN_ACKED);
+    inbound.acked = inbound.finSeq;
+  }
   c.clientBase = inbound.acked;
-  if (inbound.has(FLOW_FLAG_FIN) && seqGt(inbound.acked, inbound.finSeq)) c.clientBase = inbound.finSeq;
   c.serverBase = flowOf(c, Dir.Outbound).end;
   c.d1 = 0;
   c.marks = 0;
@@ -153,8 +158,10 @@ export function onReplicaHandshake(c: Connection, s: Service, p: Packet, nowMs: 
     return Reason.Absorbed;
   }
   if (phaseOf(c) == Phase.Confirming && p.flags & TcpFlag.Ack) {
+    noteReplicaEdge(c, p, replicaWindow(c, p));
     goLive(c, s, nowMs);
-    return Reason.None;
+    // The answer to the probe says nothing to the client, and its D-SACK would be wrong there.
+    return p.segmentLength == 0 && p.ack == c.clientBase + c.d1 ? Reason.Absorbed : Reason.None;
   }
   return Reason.Absorbed;
 }
@@ -183,7 +190,12 @@ function acceptSynAck(c: Connection, p: Packet, nowMs: u32): void {
   c.replicaEdge = c.clientBase;
 }
 
-/** The replica's window, in bytes and wire-side numbers. */
+/** The window field of a replica's segment that is no SYN, bytes. */
+export function replicaWindow(c: Connection, p: Packet): u32 {
+  return c.marked(CONN_REPLICA_WS) ? p.window << c.replicaShift : p.window;
+}
+
+/** Notes the replica's window, `window` bytes from its acknowledgement on, as an edge of the wire side. */
 export function noteReplicaEdge(c: Connection, p: Packet, window: u32): void {
   const edge = p.ack - c.d1 + window;
   if (seqGt(edge, c.replicaEdge)) c.replicaEdge = edge;

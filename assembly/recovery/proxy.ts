@@ -16,7 +16,7 @@ import { replicaEcho, sendSegment } from '../translator/segment';
 import { forward } from '../translator/tcp';
 import { windowForClient, windowForReplica } from '../translator/window-field';
 import { isFeeding, onFeedProgress, stepFeed } from './feed';
-import { noteReplicaEdge } from './handshake';
+import { noteReplicaEdge, replicaWindow } from './handshake';
 import { sendResets } from './loss';
 
 /** Whether the primary had closed its side: what the replica sends is of no interest to the client any more. */
@@ -72,7 +72,7 @@ export function fromReplica(c: Connection, s: Service, p: Packet, nowMs: u32): R
     sendSegment(c, s, Dir.Inbound, TcpFlag.Ack, p.ack, p.seq + 1, windowForReplica(c, c.serverBase));
     return refuse(Reason.Absorbed);
   }
-  const window = c.marked(CONN_REPLICA_WS) ? p.window << c.replicaShift : p.window;
+  const window = replicaWindow(c, p);
   const hasAck = (p.flags & TcpFlag.Ack) != 0;
   if (hasAck) noteReplicaEdge(c, p, window);
   if (serverHadClosed(c) && (p.flags & TcpFlag.Rst) == 0) return swallow(c, p, window, before, nowMs);

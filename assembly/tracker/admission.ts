@@ -39,7 +39,7 @@ export function settleHalfOpen(c: Connection): void {
   const isHalfOpen = state == TcpState.SynSent || state == TcpState.SynReceived;
   const s = serviceOf(c);
   if (isHalfOpen) {
-    if (c.list == <u8>ListId.None) listHalfOpen(c);
+    if (c.list == <u8>ListId.None) listHalfOpen(c, s);
   } else if (c.list == <u8>ListId.HalfOpen) {
     unlist(c, s);
   }

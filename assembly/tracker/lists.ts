@@ -70,10 +70,11 @@ function unlink(c: Connection): void {
   c.list = <u8>ListId.None;
 }
 
-export function listHalfOpen(c: Connection): void {
+export function listHalfOpen(c: Connection, s: Service | null): void {
   halfOpenTail = linkLast(c, halfOpenTail, ListId.HalfOpen);
   if (halfOpenHead == NONE) halfOpenHead = halfOpenTail;
   halfOpenLength++;
+  if (s != null) s.halfOpen++;
 }
 
 export function listActive(c: Connection): void {
@@ -106,6 +107,7 @@ export function unlist(c: Connection, s: Service | null): void {
       if (halfOpenHead == i) halfOpenHead = c.next;
       if (halfOpenTail == i) halfOpenTail = c.prev;
       halfOpenLength--;
+      if (s != null) s.halfOpen--;
       unlink(c);
       break;
     case ListId.Active:

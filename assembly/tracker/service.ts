@@ -69,8 +69,8 @@ export class Service {
   /** When the primary was last heard on the tap, ms; valid when `heard` is not 0. */
   heardMs: u32;
   heard: u32;
-  /** Client segments since the primary was last heard: passive evidence. */
-  unanswered: u32;
+  /** When a client last repeated itself without the primary being heard since, ms; 0: not. */
+  unansweredMs: u32;
   private losses0: u32;
   private losses1: u32;
   private losses2: u32;
@@ -95,7 +95,9 @@ export class Service {
   quarantine: u32;
   /** Where the search for a free mapped port begins. */
   mapNext: u32;
-  private pad1: u64;
+  /** When a foreign claim to the address was last contradicted, ms; valid when `defended` is not 0. */
+  defendedMs: u32;
+  defended: u32;
   private pad2: u64;
   private pad3: u64;
   private pad4: u64;

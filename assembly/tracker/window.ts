@@ -15,7 +15,7 @@
 import { Reason } from '../abi/codes';
 import { CONNECTION_FLAG_HANDSHAKE, FLOW_FLAG_SEEN } from '../abi/layout';
 import { Packet, TcpFlag } from '../parser/packet';
-import { seqGe, seqGt, seqLt, seqMax } from '../parser/seq';
+import { seqGt, seqLt, seqMax } from '../parser/seq';
 import { Connection, Flow } from './connection';
 
 /** What a receiver without window scaling may be behind: 65535 rounded up, as Linux conntrack's MAXACKWINCONST. */
@@ -43,8 +43,5 @@ export function checkWindow(c: Connection, sender: Flow, receiver: Flow, p: Pack
  */
 export function checkRst(sender: Flow, p: Packet): Reason {
   if (!sender.has(FLOW_FLAG_SEEN)) return Reason.None;
-  if (p.seq == sender.end || p.seq == sender.acked) return Reason.None;
-  return seqGe(p.seq, sender.acked) && seqLt(p.seq, sender.end) && (p.flags & TcpFlag.Ack) == 0
-    ? Reason.None
-    : Reason.RstOutOfWindow;
+  return p.seq == sender.end || p.seq == sender.acked ? Reason.None : Reason.RstOutOfWindow;
 }

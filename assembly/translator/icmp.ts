@@ -12,6 +12,7 @@ import { txPush } from '../memory/transmit';
 import { icmpChecksumFull, patch32 } from '../parser/checksum';
 import {
   ICMP_CHECKSUM,
+  ICMP_REDIRECT,
   IPV4_CHECKSUM,
   IPV4_DST,
   IPV4_SRC,
@@ -33,6 +34,8 @@ const MIN_MTU_IPV6: u32 = 1280;
 
 /** An error that came by the wire about a segment of the service: for the replica. */
 export function icmpToReplica(p: Packet): Reason {
+  // A redirect is for a host's routes (RFC 792), and the replica's are not those of the service address.
+  if (p.ipVersion == 4 && p.icmpType == ICMP_REDIRECT) return refuse(Reason.IcmpNotOurs);
   const i = findOnWire(p.quotedDstPtr, p.quotedDstPort, p.quotedSrcPtr, p.quotedSrcPort, p.vlan);
   if (i == NONE) return refuse(Reason.IcmpNotOurs);
   const c = connectionAt(i);

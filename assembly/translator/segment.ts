@@ -53,6 +53,8 @@ export const TIMESTAMP_BYTES: u32 = 12;
 /** MSS when a SYN had no such option (RFC 9293 3.7.1). */
 const DEFAULT_MSS_IPV4: u32 = 536;
 const DEFAULT_MSS_IPV6: u32 = 1220;
+/** Linux' TCP_MIN_SND_MSS: a smaller one only serves to make many segments. */
+const MIN_MSS: u32 = 48;
 const HOP_LIMIT: u32 = 64;
 const DONT_FRAGMENT: u16 = 0x0040; // 0x4000 in network order
 const IPV6_VERSION: u32 = 0x00000060; // 6 << 28 in network order
@@ -104,7 +106,7 @@ export function maxPayload(c: Connection, s: Service, toward: Dir): u32 {
   const announced = <u32>(inbound ? replicaMss : flowOf(c, Dir.Inbound).mss);
   let mss = min<u32>(mssOf(c, announced), portMtu(port) - headerBytes(c));
   if (!inbound && c.pathMss != 0) mss = min<u32>(mss, <u32>c.pathMss);
-  mss = min<u32>(mss, TX_FRAME_MAX - 128);
+  mss = min<u32>(max<u32>(mss, MIN_MSS), TX_FRAME_MAX - 128);
   return mss - optionBytes(c, toward);
 }
 
