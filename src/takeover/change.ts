@@ -60,8 +60,8 @@ export async function undo(change: Change): Promise<void> {
     case 'veth':
       return undoUnlessGone(['ip', 'link', 'delete', change.name], () => linkExists(change.name));
     case 'sysctl':
-      // Somebody has set another value since: theirs to keep.
-      if (readSysctl(change.key) === change.after) writeSysctl(change.key, change.before);
+      // Somebody has set another value since: theirs to keep. Another daemon needs the same one: no harm in leaving it.
+      if (readSysctl(change.key) === change.after && !(await otherDaemonRuns())) writeSysctl(change.key, change.before);
       return;
     case 'rule':
       return undoUnlessGone(['ip', ...ruleArguments(change, 'del')], () => ruleExists(change));
@@ -98,6 +98,22 @@ async function ruleExists({ family, priority, mark }: Extract<Change, { kind: 'r
 }
 
 async function tableExists(name: string): Promise<boolean> {
+  return (await readTables()).includes(name);
+}
+
+/** Of all daemons of this host, see `daemonTable`. */
+const DAEMON_TABLE = 'migware_';
+
+/** Name of a daemon's table of nftables: the first thing it makes, the last it removes. */
+export function daemonTable(id: string): string {
+  return DAEMON_TABLE + id;
+}
+
+async function otherDaemonRuns(): Promise<boolean> {
+  return (await readTables()).filter((table) => table.startsWith(DAEMON_TABLE)).length > 1;
+}
+
+async function readTables(): Promise<string[]> {
   const output = await run('nft', ['list', 'tables', 'inet']);
-  return output.split('\n').includes(`table inet ${name}`);
+  return output.split('\n').map((line) => line.replace('table inet ', ''));
 }

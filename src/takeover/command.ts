@@ -8,8 +8,19 @@ export class CommandError extends MigwareError {
   readonly code = 'MIGWARE_COMMAND';
 }
 
-/** Where a system keeps administrators' programs; a service manager's PATH may not name it. */
-const PATH = [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin'].join(':');
+/**
+ * The system's own directories first: npm puts packages' programs before them, one of which is called nft, and a
+ * service manager's PATH may not name those for administrators at all.
+ */
+const PATH = [
+  '/usr/sbin',
+  '/usr/bin',
+  '/sbin',
+  '/bin',
+  '/usr/local/sbin',
+  '/usr/local/bin',
+  process.env['PATH'] ?? '',
+].join(':');
 
 /** Arbitrary: these programs answer in milliseconds; one that hangs must not hang the daemon. */
 const TIMEOUT_MS = 10_000;

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { isIPv6 } from 'node:net';
-import type { Family } from './change';
+import { type Family, daemonTable } from './change';
 import { run, runJson } from './command';
 import { type InterfaceInfo, readStackedInterfaces } from './discover';
 import { loadFirewall } from './firewall';
@@ -68,7 +68,7 @@ function namesFor(stateDir: string): Names {
     tap: `mw${id}1`,
     // Locally administered, unicast (IEEE 802 8.2).
     gatewayMac: ['02', '6d', '77', id.slice(0, 2), id.slice(2, 4), id.slice(4, 6)].join(':'),
-    nftTable: `migware_${id}`,
+    nftTable: daemonTable(id),
     mark: MARK_PREFIX + digest.readUIntBE(0, 3),
   };
 }

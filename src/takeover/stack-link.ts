@@ -7,7 +7,7 @@
  *     core -> inject on tap -> host -> nftables sets mark M -> socket, which keeps M (tcp_fwmark_accept)
  *     core <- capture on tap <- host <- table T: default via the gateway <- rule "fwmark M lookup T" <- socket
  *
- * Each part and what fails without it (test/lab/assumptions proves them on the running kernel):
+ * Each part and what fails without it (test/lab/host/private-link.test.ts proves them):
  * - `tcp_fwmark_accept`: the SYN-ACK and the accepted socket, to its last FIN and in TIME_WAIT, take the mark of the
  *   SYN. Without it the SYN-ACK would leave by the host's ordinary route to the client.
  * - `fwmark_reflect` (IPv4 and IPv6): so does what no socket sends, the RST of a closed port.

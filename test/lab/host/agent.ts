@@ -1,7 +1,6 @@
 /**
  * A program for a host of the lab: does with the host's network what the daemon does, one command a line, and runs the
- * service that is the replica. Answers are JSON, one line each, with the command as `event`; besides, `frame` for each
- * frame a port shows, `accepted` and `heard` for the service's connections.
+ * service that is the replica. Answers are JSON, one line each, with the command as `event`.
  */
 import { createInterface } from 'node:readline';
 import { type Socket, createServer } from 'node:net';
@@ -13,7 +12,10 @@ import { type HostNetwork, setUpHostNetwork } from '../../../src/takeover/host-n
 import { Journal } from '../../../src/takeover/journal';
 
 const ports = new Map<string, PacketPort>();
+const frames: { device: string; hex: string }[] = [];
+const failures: string[] = [];
 const sockets = new Map<string, Socket>();
+const heard: Record<string, string> = {};
 let journal: Journal | undefined;
 
 function say(event: string, fields: object = {}): void {
@@ -25,8 +27,8 @@ const commands: Readonly<Record<string, (...args: string[]) => object | Promise<
   async open(stateDir = '') {
     journal = await Journal.open(stateDir);
     const left = journal.changes;
-    const failures = await journal.undo();
-    return { left, failures: failures.map(({ error }) => String(error)) };
+    const failed = await journal.undo();
+    return { left, failures: failed.map(({ error }) => String(error)) };
   },
 
   async setup(stateDir = '', services = '', replicas = '', offloads = 'keep') {
@@ -42,9 +44,27 @@ const commands: Readonly<Record<string, (...args: string[]) => object | Promise<
     return { stack: network.stack, changes: journal.changes };
   },
 
+  /** The process is to be killed at the change numbered so, before or after it is made. */
+  crash(number = '1', when = 'before') {
+    const victim = journal;
+    if (victim === undefined) throw new Error('not open');
+    const make = victim.make.bind(victim);
+    const die = () => process.kill(process.pid, 'SIGKILL');
+    let left = Number(number);
+    victim.make = (change, action) => {
+      if (--left !== 0) return make(change, action);
+      return make(change, async () => {
+        if (when === 'after') await action();
+        die();
+        await new Promise(() => undefined);
+      });
+    };
+    return {};
+  },
+
   async undo() {
-    const failures = (await journal?.undo()) ?? [];
-    return { failures: failures.map(({ error }) => String(error)) };
+    const failed = (await journal?.undo()) ?? [];
+    return { failures: failed.map(({ error }) => String(error)) };
   },
 
   async capture(device = '', filter = '', snapLength = '65600') {
@@ -60,11 +80,16 @@ const commands: Readonly<Record<string, (...args: string[]) => object | Promise<
     const buffer = Buffer.alloc(Number(snapLength));
     port.start({
       buffer,
-      frame: (length, wireLength) => say('frame', { device, wireLength, hex: buffer.toString('hex', 0, length) }),
-      failed: (error) => say('failed', { device, message: error.message }),
+      frame: (length) => frames.push({ device, hex: buffer.toString('hex', 0, length) }),
+      failed: (error) => failures.push(error.message),
     });
     ports.set(device, port);
     return { mac };
+  },
+
+  /** What the ports have shown, from the frame numbered so on. */
+  frames(from = '0') {
+    return { frames: frames.slice(Number(from)), failures };
   },
 
   inject(device = '', hex = '') {
@@ -98,10 +123,15 @@ const commands: Readonly<Record<string, (...args: string[]) => object | Promise<
       const id = `${socket.remoteAddress?.replace('::ffff:', '') ?? ''}/${socket.remotePort}`;
       sockets.set(id, socket);
       socket.on('error', () => undefined);
-      socket.on('data', (data) => say('heard', { id, text: data.toString('latin1') }));
-      say('accepted', { id });
+      heard[id] = '';
+      socket.on('data', (data) => (heard[id] += data.toString('latin1')));
     });
     return new Promise((done) => server.listen(Number(port), '::', () => done({})));
+  },
+
+  /** The service's connections and what it has read from each. */
+  heard() {
+    return { heard };
   },
 
   write(id = '', bytes = '') {

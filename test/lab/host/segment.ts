@@ -1,3 +1,5 @@
+import { pseudoHeader, slowSum } from '../../support/checksum';
+
 /** The little that these tests need to know of a captured TCP segment. */
 
 export interface Segment {
@@ -13,9 +15,13 @@ export interface Segment {
   /** Bytes of payload. */
   readonly length: number;
   readonly destinationMac: string;
+  /** The TCP checksum is right, not left to a device. */
+  readonly isSummed: boolean;
 }
 
-const LETTERS = 'FSRPA';
+const TCP = 6;
+
+const LETTERS = ['F', 'S', 'R', 'P', 'A'];
 
 /** `undefined` when the frame is no TCP segment. */
 export function parseSegment(device: string, hex: string): Segment | undefined {
@@ -23,10 +29,11 @@ export function parseSegment(device: string, hex: string): Segment | undefined {
   const isIpv6 = frame.readUInt16BE(12) === 0x86dd;
   if (!isIpv6 && frame.readUInt16BE(12) !== 0x0800) return undefined;
   const ip = frame.subarray(14);
-  if (ip.readUInt8(isIpv6 ? 6 : 9) !== 6) return undefined;
+  if (ip.readUInt8(isIpv6 ? 6 : 9) !== TCP) return undefined;
   const headerBytes = isIpv6 ? 40 : (ip.readUInt8(0) & 15) * 4;
   const totalBytes = isIpv6 ? 40 + ip.readUInt16BE(4) : ip.readUInt16BE(2);
   const tcp = ip.subarray(headerBytes, totalBytes);
+  const addresses = isIpv6 ? ip.subarray(8, 40) : ip.subarray(12, 20);
   const bits = tcp.readUInt8(13);
   return {
     device,
@@ -36,8 +43,9 @@ export function parseSegment(device: string, hex: string): Segment | undefined {
     destinationPort: tcp.readUInt16BE(2),
     seq: tcp.readUInt32BE(4),
     ack: tcp.readUInt32BE(8),
-    flags: [...LETTERS].filter((_, bit) => (bits & (1 << bit)) !== 0).join(''),
+    flags: LETTERS.filter((_, bit) => (bits & (1 << bit)) !== 0).join(''),
     length: tcp.length - (tcp.readUInt8(12) >> 4) * 4,
+    isSummed: slowSum(pseudoHeader(addresses, new Uint8Array(0), TCP, tcp.length), tcp) === 0xffff,
     destinationMac: frame.toString('hex', 0, 6).replace(/..(?!$)/g, '$&:'),
   };
 }
