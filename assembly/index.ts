@@ -19,6 +19,7 @@ import {
 import { txCount, txReset } from './memory/transmit';
 import { changeQuarantine, changeState, drain, onFrame, setTrackAll } from './pipeline';
 import { announceAddress } from './recovery/address';
+import { exportConnections, exportedUpTo, importConnections } from './recovery/snapshot';
 import { onTick, resetTimers } from './recovery/timers';
 import { setHashKey } from './tracker/key';
 import { activeCount } from './tracker/lists';
@@ -187,6 +188,25 @@ export function retainedUsed(): u32 {
 /** Connections that want tick every few milliseconds: on their way, or being fed. */
 export function working(): u32 {
   return activeCount();
+}
+
+/**
+ * Writes the live connections from record `first` on into the receive slot, SNAPSHOT_RECORD_BYTES each. The bytes
+ * written; go on from exportedTo() until 0.
+ */
+export function exportLive(first: u32): i32 {
+  return <i32>exportConnections(first);
+}
+
+export function exportedTo(): u32 {
+  return exportedUpTo();
+}
+
+/** Takes `length` bytes of such records from the receive slot. The number of connections that go on. */
+export function importLive(length: u32, nowMs: u32): i32 {
+  if (connectionCapacity == 0) return Status.NotInitialised;
+  const taken = importConnections(length, nowMs);
+  return taken == NONE ? Status.BadSnapshot : <i32>taken;
 }
 
 if (RX_HEADROOM < 8) ERROR('RX_HEADROOM: no room for two tags');

@@ -176,6 +176,12 @@ export const CONNECTION_FLAG_RECOVERED: u32 = 512;
 /** An RST of the primary came while it was under suspicion. */
 export const CONNECTION_FLAG_RST_PENDING: u32 = 1024;
 
+// --- snapshot: records of exportConnections, whose format is the core's own ------------------------------------
+
+/** Raised with every change of the record; a snapshot of another version is refused by the host. */
+export const SNAPSHOT_VERSION: u32 = 1;
+export const SNAPSHOT_RECORD_BYTES: u32 = 176;
+
 // --- counters: u64 each, Reason first, then Counter -----------------------------------------------------------
 
 export const COUNTER_BYTES: u32 = 8;

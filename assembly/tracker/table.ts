@@ -222,7 +222,6 @@ export function removeConnection(c: Connection): void {
 export function bindStack(c: Connection, s: Service): bool {
   unbindStack(c);
   if (!s.isRemote) {
-    if (findOnStack(c.clientPtr, <u32>c.clientPort, s.replicaPtr, <u32>c.serverPort) != NONE) return false;
     c.stackPort = c.clientPort;
   } else {
     const ports = <u32>s.mapLast - <u32>s.mapFirst + 1;
@@ -237,6 +236,12 @@ export function bindStack(c: Connection, s: Service): bool {
     }
     if (tries == ports) return false;
   }
+  return bindStackPort(c, s);
+}
+
+/** The same with the port the record already has. */
+export function bindStackPort(c: Connection, s: Service): bool {
+  if (findOnStack(stackPeerPtr(c, s), <u32>c.stackPort, s.replicaPtr, <u32>c.serverPort) != NONE) return false;
   insertEntry(stackHash(c, s), (c.index << 1) + STACK_SIDE + 1);
   c.mark(CONN_BOUND);
   return true;
