@@ -7,7 +7,7 @@ export function reasonOf(error: unknown): string {
   const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [];
   if (first !== undefined) return reasonOf(first);
   const { errno } = error as NodeJS.ErrnoException;
-  const [, text] = (errno !== undefined && getSystemErrorMap().get(errno)) || [];
+  const [, text] = (errno === undefined ? undefined : getSystemErrorMap().get(errno)) ?? [];
   return text ?? error.message;
 }
 
