@@ -4,7 +4,6 @@
  */
 import { createInterface } from 'node:readline';
 import { type Socket, createServer } from 'node:net';
-import { FaultInjectorPort } from '../../../src/sniffer/fault-injector';
 import { PcapPort } from '../../../src/sniffer/pcap-port';
 import type { PacketPort } from '../../../src/sniffer/port';
 import { readInterface, resolveMac } from '../../../src/takeover/discover';
@@ -12,7 +11,11 @@ import { type HostNetwork, setUpHostNetwork } from '../../../src/takeover/host-n
 import { Journal } from '../../../src/takeover/journal';
 
 const ports = new Map<string, PacketPort>();
-const frames: { device: string; hex: string }[] = [];
+const frames: { device: string; wireLength: number; hex: string }[] = [];
+/** Frames counted by device, those of `quiet` ones only counted. */
+const received = new Map<string, number>();
+const quiet = new Set<string>();
+const closeOnFrame = new Set<string>();
 const failures: string[] = [];
 const sockets = new Map<string, Socket>();
 const heard: Record<string, string> = {};
@@ -80,7 +83,12 @@ const commands: Readonly<Record<string, (...args: string[]) => object | Promise<
     const buffer = Buffer.alloc(Number(snapLength));
     port.start({
       buffer,
-      frame: (length) => frames.push({ device, hex: buffer.toString('hex', 0, length) }),
+      frame: (length, wireLength) => {
+        received.set(device, (received.get(device) ?? 0) + 1);
+        if (closeOnFrame.has(device)) port.close();
+        if (quiet.has(device)) return;
+        frames.push({ device, wireLength, hex: buffer.toString('hex', 0, length) });
+      },
       failed: (error) => failures.push(error.message),
     });
     ports.set(device, port);
@@ -96,12 +104,28 @@ const commands: Readonly<Record<string, (...args: string[]) => object | Promise<
     return { sent: ports.get(device)?.send(Buffer.from(hex, 'hex')) ?? false };
   },
 
-  /** Lets a port's frames through a fault injector with these chances, in percent. */
-  faults(device = '', seed = '1', loss = '0', duplicate = '0', reorder = '0') {
+  /** Sends that many frames of that many bytes, as fast as it goes. */
+  flood(device = '', count = '', bytes = '') {
     const port = ports.get(device);
-    if (port === undefined) throw new Error('not captured');
-    const send = { loss: Number(loss) / 100, duplicate: Number(duplicate) / 100, reorder: Number(reorder) / 100 };
-    ports.set(device, new FaultInjectorPort(port, { seed: Number(seed), send }));
+    const frame = Buffer.alloc(Number(bytes), 0x77);
+    let sent = 0;
+    for (let i = 0; i < Number(count); i++) sent += port?.send(frame) === true ? 1 : 0;
+    return { sent };
+  },
+
+  /** From now on frames of the device are counted only. */
+  quiet(device = '') {
+    quiet.add(device);
+    return {};
+  },
+
+  count(device = '') {
+    return { count: received.get(device) ?? 0, failures };
+  },
+
+  /** The port is closed by who receives its next frame. */
+  closeOnFrame(device = '') {
+    closeOnFrame.add(device);
     return {};
   },
 
@@ -124,7 +148,7 @@ const commands: Readonly<Record<string, (...args: string[]) => object | Promise<
       sockets.set(id, socket);
       socket.on('error', () => undefined);
       heard[id] = '';
-      socket.on('data', (data) => (heard[id] += data.toString('latin1')));
+      socket.on('data', (data) => (heard[id] = (heard[id] ?? '') + data.toString('latin1')));
     });
     return new Promise((done) => server.listen(Number(port), '::', () => done({})));
   },
