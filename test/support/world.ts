@@ -1,0 +1,348 @@
+/**
+ * One core as a host sees it: ports and a service set up, frames in, frames out, records and counters read back, and a
+ * virtual clock. Every call is checked for what must hold whatever the frame: see `#receive`.
+ */
+import { Counter, Port, Reason, ServiceState } from '../../assembly/abi/codes';
+import {
+  CONNECTION_BYTES,
+  CONNECTION_CLIENT,
+  CONNECTION_CLIENT_PORT,
+  CONNECTION_FLAGS,
+  CONNECTION_FLOWS,
+  CONNECTION_GENERATION,
+  CONNECTION_HOLE_BYTES,
+  CONNECTION_HOLE_SEQ,
+  CONNECTION_LOSS,
+  CONNECTION_PHASE,
+  CONNECTION_RISK,
+  CONNECTION_SEEN_MS,
+  CONNECTION_STACK_PORT,
+  CONNECTION_STATE,
+  CONNECTION_VLAN,
+  COUNTER_BYTES,
+  FLOW_ACKED,
+  FLOW_BYTES,
+  FLOW_EDGE,
+  FLOW_END,
+  FLOW_FIN_SEQ,
+  FLOW_FLAGS,
+  FLOW_ISN,
+  FLOW_MAX_WINDOW,
+  FLOW_MSS,
+  FLOW_RETAINED_BYTES,
+  FLOW_TSVAL,
+  FLOW_WINDOW_SHIFT,
+  RX_HEADROOM,
+  SERVICE_ADDRESS,
+  SERVICE_BYTES,
+  SERVICE_FLAGS,
+  SERVICE_FLAG_ECHO,
+  SERVICE_FLAG_REMOTE,
+  SERVICE_HANDSHAKE_WINDOW,
+  SERVICE_LOSSES,
+  SERVICE_MAP_FIRST,
+  SERVICE_MAP_LAST,
+  SERVICE_PORTS,
+  SERVICE_PORT_COUNT,
+  SERVICE_REPLICA,
+  SERVICE_REPLICA_MAC,
+  SERVICE_VLAN,
+  TX_DESC_BYTES,
+  TX_DESC_CONN,
+  TX_DESC_LEN,
+  TX_DESC_OFF,
+  TX_DESC_PORT,
+} from '../../assembly/abi/layout';
+import { macBytes, mappedBytes } from './frames';
+import { type Sent, readSent } from './sent';
+import { type Build, type Capacity, type Core, start } from './wasm';
+
+export const MAC = {
+  client: '02:00:00:00:00:01',
+  primary: '02:00:00:00:00:02',
+  /** Own address of the wire port. */
+  daemon: '02:00:00:00:00:0d',
+  /** Own address of the stack port: the replica's gateway. */
+  gateway: '02:00:00:00:00:99',
+  /** The local stack's end of the private link. */
+  stack: '02:00:00:00:00:5a',
+  /** A replica on another machine. */
+  remote: '02:00:00:00:00:0e',
+} as const;
+
+export interface ServiceOptions {
+  readonly address?: string;
+  readonly replica?: string;
+  readonly ports?: readonly number[];
+  readonly remote?: boolean;
+  readonly echo?: boolean;
+  readonly handshakeWindow?: number;
+  readonly vlan?: number;
+  readonly mapFirst?: number;
+  readonly mapLast?: number;
+}
+
+export interface WorldOptions {
+  readonly capacity?: Partial<Capacity>;
+  readonly services?: readonly ServiceOptions[];
+  readonly wireMtu?: number;
+  readonly stackMtu?: number;
+}
+
+/** The u32 fields of one direction. */
+export interface FlowRecord {
+  readonly isn: number;
+  readonly end: number;
+  readonly acked: number;
+  readonly edge: number;
+  readonly maxWindow: number;
+  readonly finSeq: number;
+  readonly tsval: number;
+  readonly mss: number;
+  readonly windowShift: number;
+  readonly flags: number;
+  readonly retained: number;
+}
+
+export interface ConnectionRecord {
+  readonly index: number;
+  readonly clientPort: number;
+  readonly vlan: number;
+  readonly state: number;
+  readonly phase: number;
+  readonly risk: number;
+  readonly loss: number;
+  readonly flags: number;
+  readonly generation: number;
+  readonly stackPort: number;
+  readonly seenMs: number;
+  readonly holeSeq: number;
+  readonly holeBytes: number;
+  readonly inbound: FlowRecord;
+  readonly outbound: FlowRecord;
+}
+
+/** Behind the captured frame, where nothing may be written. */
+const GUARD_BYTES = 64;
+const GUARD = 0xa5;
+/** The core may put two VLAN tags before a frame. */
+const TAGS_BYTES = 8;
+
+export class World<B extends Build = Build> {
+  readonly core: Core<B>;
+  now = 1000;
+  /** Whether frames that are passed on must have right checksums: they have not when a damaged one came. */
+  checksums = true;
+  readonly #rx: number;
+
+  constructor(build: B, options: WorldOptions = {}) {
+    const { capacity = {}, services = [{}], wireMtu = 1500, stackMtu = 65535 } = options;
+    this.core = start(build, capacity);
+    this.#rx = this.core.exports.rxSlot() >>> 0;
+    this.setPort(Port.Wire, wireMtu, MAC.daemon, '00:00:00:00:00:00');
+    this.setPort(Port.Stack, stackMtu, MAC.gateway, MAC.stack);
+    for (const service of services) this.addService(service);
+  }
+
+  setPort(port: Port, mtu: number, own: string, peer: string): void {
+    const words = (mac: string): [number, number] => {
+      const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = macBytes(mac);
+      return [(a << 8) | b, ((c << 24) | (d << 16) | (e << 8) | f) >>> 0];
+    };
+    this.#ok(this.core.exports.setPort(port, mtu, ...words(own), ...words(peer)));
+  }
+
+  addService(options: ServiceOptions = {}): number {
+    const { address = '10.0.0.2', replica = '10.0.0.3', ports = [7000], remote = false, echo = true } = options;
+    const { exports, bytes, view } = this.core;
+    const at = exports.serviceScratch() >>> 0;
+    bytes.fill(0, at, at + SERVICE_BYTES);
+    bytes.set(mappedBytes(address), at + SERVICE_ADDRESS);
+    bytes.set(mappedBytes(replica), at + SERVICE_REPLICA);
+    bytes.set(macBytes(MAC.remote), at + SERVICE_REPLICA_MAC);
+    view.setUint16(at + SERVICE_PORT_COUNT, ports.length, true);
+    for (const [i, port] of ports.entries()) view.setUint16(at + SERVICE_PORTS + 2 * i, port, true);
+    const flags = (remote ? SERVICE_FLAG_REMOTE : 0) | (echo ? SERVICE_FLAG_ECHO : 0);
+    view.setUint32(at + SERVICE_FLAGS, flags, true);
+    view.setUint32(at + SERVICE_HANDSHAKE_WINDOW, options.handshakeWindow ?? 0, true);
+    view.setUint16(at + SERVICE_VLAN, options.vlan ?? 0, true);
+    view.setUint16(at + SERVICE_MAP_FIRST, options.mapFirst ?? 0, true);
+    view.setUint16(at + SERVICE_MAP_LAST, options.mapLast ?? 0, true);
+    const index = exports.addService();
+    if (index < 0) throw new Error(`addService: status ${index}`);
+    return index;
+  }
+
+  // --- what a host does -----------------------------------------------------------------------------------------
+
+  /** One frame, and all that follows from it. */
+  receive(port: Port, frame: Uint8Array, wireLength = frame.length): Sent[] {
+    const { exports, bytes } = this.core;
+    const start = this.#rx;
+    bytes.fill(GUARD, start - RX_HEADROOM, start);
+    bytes.set(frame, start);
+    bytes.fill(GUARD, start + frame.length, start + frame.length + GUARD_BYTES);
+    const n = exports.receive(port, frame.length, wireLength, this.now >>> 0);
+    for (let i = start - RX_HEADROOM; i < start - TAGS_BYTES; i++) {
+      if (bytes[i] !== GUARD) throw new Error(`written ${start - i} bytes before the slot`);
+    }
+    for (let i = start + frame.length; i < start + frame.length + GUARD_BYTES; i++) {
+      if (bytes[i] !== GUARD) throw new Error(`written ${i - start - frame.length} bytes behind the frame`);
+    }
+    return this.#sent(n);
+  }
+
+  /** Time passes, with a tick at its end. */
+  tick(ms = 5): Sent[] {
+    this.now += ms;
+    return this.#sent(this.core.exports.tick(this.now >>> 0));
+  }
+
+  /** Time passes in steps of the short timer. */
+  run(ms: number, step = 5): Sent[] {
+    const sent: Sent[] = [];
+    for (let passed = 0; passed < ms; passed += step) sent.push(...this.tick(step));
+    return sent;
+  }
+
+  pump(): Sent[] {
+    return this.#sent(this.core.exports.pump(this.now >>> 0));
+  }
+
+  setState(state: ServiceState, service = 0): Sent[] {
+    this.#ok(this.core.exports.setServiceState(service, state, this.now >>> 0));
+    return this.pump();
+  }
+
+  setQuarantine(on: boolean, service = 0): void {
+    this.#ok(this.core.exports.setQuarantine(service, on ? 1 : 0));
+  }
+
+  announce(service = 0): Sent[] {
+    return this.#sent(this.core.exports.announce(service));
+  }
+
+  // --- what it reads --------------------------------------------------------------------------------------------
+
+  refused(reason: Reason): number {
+    return this.#counter(reason);
+  }
+
+  counted(counter: Counter): number {
+    const reasons: number = Reason.Count;
+    return this.#counter(reasons + counter);
+  }
+
+  /** All Reason counters, by number. */
+  refusals(): number[] {
+    const reasons: number = Reason.Count;
+    return Array.from({ length: reasons }, (_, i) => this.#counter(i));
+  }
+
+  service(offset: number, service = 0): number {
+    return this.core.view.getUint32((this.core.exports.servicesBase() >>> 0) + service * SERVICE_BYTES + offset, true);
+  }
+
+  losses(loss: number, service = 0): number {
+    return this.service(SERVICE_LOSSES + 4 * loss, service);
+  }
+
+  retainedUsed(): number {
+    return this.core.exports.retainedUsed() >>> 0;
+  }
+
+  /** Bytes of a record, for comparisons. */
+  recordBytes(index: number): Uint8Array {
+    const at = this.#record(index);
+    return this.core.bytes.slice(at, at + CONNECTION_BYTES);
+  }
+
+  record(index: number): ConnectionRecord {
+    const { view } = this.core;
+    const at = this.#record(index);
+    const flow = (dir: number): FlowRecord => {
+      const f = at + CONNECTION_FLOWS + dir * FLOW_BYTES;
+      return {
+        isn: view.getUint32(f + FLOW_ISN, true),
+        end: view.getUint32(f + FLOW_END, true),
+        acked: view.getUint32(f + FLOW_ACKED, true),
+        edge: view.getUint32(f + FLOW_EDGE, true),
+        maxWindow: view.getUint32(f + FLOW_MAX_WINDOW, true),
+        finSeq: view.getUint32(f + FLOW_FIN_SEQ, true),
+        tsval: view.getUint32(f + FLOW_TSVAL, true),
+        mss: view.getUint16(f + FLOW_MSS, true),
+        windowShift: view.getUint8(f + FLOW_WINDOW_SHIFT),
+        flags: view.getUint8(f + FLOW_FLAGS),
+        retained: view.getUint32(f + FLOW_RETAINED_BYTES, true),
+      };
+    };
+    return {
+      index,
+      clientPort: view.getUint16(at + CONNECTION_CLIENT_PORT, true),
+      vlan: view.getUint32(at + CONNECTION_VLAN, true),
+      state: view.getUint8(at + CONNECTION_STATE),
+      phase: view.getUint8(at + CONNECTION_PHASE),
+      risk: view.getUint8(at + CONNECTION_RISK),
+      loss: view.getUint8(at + CONNECTION_LOSS),
+      flags: view.getUint32(at + CONNECTION_FLAGS, true),
+      generation: view.getUint16(at + CONNECTION_GENERATION, true),
+      stackPort: view.getUint16(at + CONNECTION_STACK_PORT, true),
+      seenMs: view.getUint32(at + CONNECTION_SEEN_MS, true),
+      holeSeq: view.getUint32(at + CONNECTION_HOLE_SEQ, true),
+      holeBytes: view.getUint32(at + CONNECTION_HOLE_BYTES, true),
+      inbound: flow(0),
+      outbound: flow(1),
+    };
+  }
+
+  /** Records in use. */
+  *records(): Generator<ConnectionRecord> {
+    const used = this.core.exports.connectionsUsed() >>> 0;
+    for (let i = 0; i < used; i++) {
+      const record = this.record(i);
+      if (record.state !== 0) yield record;
+    }
+  }
+
+  /** The record of a client and VLAN, compared byte by byte with what the core has stored. */
+  find(client: string, clientPort: number, vlan = 0): ConnectionRecord | undefined {
+    const address = mappedBytes(client);
+    for (const record of this.records()) {
+      const at = this.#record(record.index) + CONNECTION_CLIENT;
+      const same = Buffer.compare(this.core.bytes.subarray(at, at + 16), address) === 0;
+      if (same && record.clientPort === clientPort && record.vlan === vlan) return record;
+    }
+    return undefined;
+  }
+
+  #record(index: number): number {
+    return (this.core.exports.connectionsBase() >>> 0) + index * CONNECTION_BYTES;
+  }
+
+  #counter(index: number): number {
+    const at = (this.core.exports.countersBase() >>> 0) + index * COUNTER_BYTES;
+    return Number(this.core.view.getBigUint64(at, true));
+  }
+
+  /** Reads the transmit queue, and goes on until it stays empty. */
+  #sent(first: number): Sent[] {
+    const { exports, bytes, view } = this.core;
+    const sent: Sent[] = [];
+    for (let n = first; n !== 0; n = exports.pump(this.now >>> 0)) {
+      if (n < 0) throw new Error(`status ${n}`);
+      const table = exports.txTable() >>> 0;
+      for (let i = 0; i < n; i++) {
+        const desc = table + i * TX_DESC_BYTES;
+        const off = view.getUint32(desc + TX_DESC_OFF, true);
+        const frame = bytes.slice(off, off + view.getUint32(desc + TX_DESC_LEN, true));
+        const port = view.getUint32(desc + TX_DESC_PORT, true) as unknown as Port;
+        sent.push(readSent(port, view.getUint32(desc + TX_DESC_CONN, true), frame, this.checksums));
+      }
+    }
+    return sent;
+  }
+
+  #ok(status: number): void {
+    if (status < 0) throw new Error(`status ${status}`);
+  }
+}
