@@ -36,15 +36,15 @@ export class Network {
     this.hosts.push(host);
     // Duplicate address detection would delay the first packet of every address by a second.
     host.sysctl({ 'net.ipv6.conf.all.accept_dad': 0, 'net.ipv6.conf.default.accept_dad': 0 });
-    host.ip('link set lo up');
+    host.ip('link set dev lo up');
     return host;
   }
 
   /** A wire between two hosts. */
   link(a: Host, deviceA: string, b: Host, deviceB: string): void {
     run('ip', ['link', 'add', deviceA, 'netns', a.netns, 'type', 'veth', 'peer', 'name', deviceB, 'netns', b.netns]);
-    a.ip(`link set ${deviceA} up`);
-    b.ip(`link set ${deviceB} up`);
+    a.ip(`link set dev ${deviceA} up`);
+    b.ip(`link set dev ${deviceB} up`);
   }
 
   /** Repeats every frame on all other ports. */
@@ -130,7 +130,7 @@ export class Segment {
     machine.sysctl({ 'net.ipv6.conf.all.disable_ipv6': 1, 'net.ipv6.conf.default.disable_ipv6': 1 });
     // A bridge that forgets at once what it learned is a hub.
     const ageing = kind === 'hub' ? 'ageing_time 0' : '';
-    machine.ip(`link add name bridge0 type bridge stp_state 0 mcast_snooping 0 ${ageing}`, 'link set bridge0 up');
+    machine.ip(`link add name bridge0 type bridge stp_state 0 mcast_snooping 0 ${ageing}`, 'link set dev bridge0 up');
   }
 
   /** Plugs an interface of the host in, with these addresses, each with its prefix length. */
@@ -143,17 +143,17 @@ export class Segment {
 
   /** Pulls the host's cable: both ends see the link go down. */
   unplug(host: Host): void {
-    this.machine.ip(`link set ${this.port(host)} down`);
+    this.machine.ip(`link set dev ${this.port(host)} down`);
   }
 
   /** Puts the cable back. */
   replug(host: Host): void {
-    this.machine.ip(`link set ${this.port(host)} up`);
+    this.machine.ip(`link set dev ${this.port(host)} up`);
   }
 
   /** Takes the host's port out of service, with its link left up: neither end notices. */
   disable(host: Host): void {
-    this.machine.ip(`link set ${this.port(host)} nomaster`);
+    this.machine.ip(`link set dev ${this.port(host)} nomaster`);
   }
 
   /** Name of the host's port. */
@@ -165,8 +165,8 @@ export class Segment {
   join(port: string): void {
     const learning = this.kind === 'hub' ? 'off' : 'on';
     this.machine.ip(
-      `link set ${port} master bridge0`,
-      `link set ${port} type bridge_slave learning ${learning} flood on`,
+      `link set dev ${port} master bridge0`,
+      `link set dev ${port} type bridge_slave learning ${learning} flood on`,
     );
   }
 

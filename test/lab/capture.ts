@@ -4,48 +4,41 @@ import type { Program } from '../../src/demo/program';
 import type { Frame } from './pcap';
 import { readCapture } from './pcap';
 
-/** SYN, which shows that the capture works, RST, which must not be there, and the sentinel; IPv4 and IPv6. */
-export const OPENINGS_AND_RESETS =
-  '(tcp[tcpflags] & (tcp-syn|tcp-rst) != 0) or (ip6[6] = 6 and ip6[53] & 6 != 0) or udp port 9';
-const SENTINEL_PORT = 9;
+/** SYN, FIN, RST and the sentinel; IPv4 and IPv6. */
+export const OPENINGS_AND_ENDS =
+  '(tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0) or (ip6[6] = 6 and ip6[53] & 7 != 0) or udp port 9';
+/** A datagram to an address that nobody has, by way of a neighbour that need not be asked for. */
+const SENTINEL = { address: '192.0.2.9', lladdr: '02:00:00:00:00:09', port: 9 } as const;
+const HANG_MS = 30_000;
 
 export class Capture {
   private constructor(
     private readonly host: Host,
     private readonly tcpdump: Program,
     private readonly file: string,
-    private readonly sentinelTarget: string,
   ) {}
 
-  /**
-   * @param filter of libpcap; must let UDP port 9 through
-   * @param sentinelTarget an address that the host sends to by way of `device`
-   */
-  static async start(
-    host: Host,
-    file: string,
-    filter: string,
-    sentinelTarget: string,
-    device = 'eth0',
-  ): Promise<Capture> {
+  /** @param filter of libpcap; must let UDP port 9 through */
+  static async start(host: Host, file: string, filter: string, device = 'eth0'): Promise<Capture> {
+    const { address, lladdr } = SENTINEL;
+    host.ip(`route add ${address} dev ${device}`, `neigh add ${address} lladdr ${lladdr} dev ${device} nud permanent`);
     const args = ['-i', device, '-n', '-U', '-s', '200', '-B', '32768', '--immediate-mode', '-w', file, filter];
-    // tcpdump writes the file's header once it captures, and says so only on stderr.
     const tcpdump = host.start(`tcpdump ${device}`, 'tcpdump', ...args);
     await tcpdump.hears(/listening on/);
-    return new Capture(host, tcpdump, file, sentinelTarget);
+    return new Capture(host, tcpdump, file);
   }
 
-  /** Frames so far: all of them that had passed when this was called. */
+  /** All frames that had passed when this was called. */
   async frames(): Promise<Frame[]> {
-    const isSentinel = (frame: Frame) => frame.ports?.destination === SENTINEL_PORT;
+    const isSentinel = ({ ip }: Frame) => ip?.destination === SENTINEL.address;
     const before = readCapture(this.file).filter(isSentinel).length;
     // What was captured before the sentinel is in the file when the sentinel is.
-    this.host.run('bash', '-c', `echo sentinel > /dev/udp/${this.sentinelTarget}/${SENTINEL_PORT}`);
-    for (;;) {
+    this.host.run('bash', '-c', `echo sentinel > /dev/udp/${SENTINEL.address}/${SENTINEL.port}`);
+    for (const deadline = Date.now() + HANG_MS; Date.now() < deadline && this.tcpdump.running;) {
       const frames = readCapture(this.file);
       if (frames.filter(isSentinel).length > before) return frames.filter((frame) => !isSentinel(frame));
-      if (!this.tcpdump.running) throw new Error(`tcpdump on ${this.host.name} ended: ${this.tcpdump.said.join('; ')}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
+    throw new Error(`tcpdump on ${this.host.name} shows no sentinel\n  ${this.tcpdump.said.join('\n  ')}`);
   }
 }

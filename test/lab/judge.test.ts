@@ -7,7 +7,7 @@ import type { ClientConnection, ClientPlan, Evidence, ServiceConnection, Verdict
 import { judge } from './judge';
 import { pattern } from './pattern';
 import type { Frame } from './pcap';
-import { RST, SYN } from './pcap';
+import { FIN, RST, SYN } from './pcap';
 
 const directory = mkdtempSync(join(tmpdir(), 'migware-judge-'));
 test.after.always(() => {
@@ -42,9 +42,10 @@ function read(bytes: Uint8Array, peer = LOCAL): ServiceConnection {
   return { peer, file, read: bytes.length, written: 0, ended: true, open: false, error: '' };
 }
 
-function frame(flags: number): Frame {
-  const ip = { source: '10.77.0.10', destination: '10.77.0.2', protocol: 6 };
-  const ports = { source: 40000, destination: 7000 };
+function frame(flags: number, toClient = false): Frame {
+  const [client, service] = ['10.77.0.10', '10.77.0.2'];
+  const ip = { source: toClient ? service : client, destination: toClient ? client : service, protocol: 6 };
+  const ports = toClient ? { source: 7000, destination: 40000 } : { source: 40000, destination: 7000 };
   const link = { atMs: 0, bytes: Buffer.alloc(0), source: '', destination: '', vlans: [], etherType: 0x0800 };
   return { ...link, ip, ports, tcp: { flags, seq: 1, ack: 2 } };
 }
@@ -125,6 +126,12 @@ test('an RST in the capture is found, and so is a capture that saw nothing', (t)
   t.like(judgeOf({ frames: [frame(SYN), frame(RST)] }), { resets: 1 });
   t.is(judgeOf({ frames: [frame(SYN), frame(RST)] }).problems.length, 1);
   t.is(judgeOf({ frames: [] }).problems.length, 1);
+});
+
+test('an RST after both ends have closed is ordinary TCP, before that it is none', (t) => {
+  t.is(judgeOf({ frames: [frame(SYN), frame(FIN), frame(FIN, true), frame(RST, true)] }).resets, 0);
+  t.is(judgeOf({ frames: [frame(SYN), frame(FIN), frame(RST, true), frame(FIN, true)] }).resets, 1);
+  t.is(judgeOf({ frames: [frame(FIN), frame(FIN, true), frame(SYN), frame(RST, true)] }).resets, 1);
 });
 
 test('requests are rebuilt from the plan', (t) => {

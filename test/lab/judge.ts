@@ -7,7 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Frame } from './pcap';
-import { RST, SYN } from './pcap';
+import { FIN, RST, SYN } from './pcap';
 import { pattern } from './pattern';
 
 /** One connection of programs/client.c at its end. */
@@ -102,7 +102,7 @@ export function judge({ clients, services, frames }: Evidence): Verdict {
     problems.push(`${service} read ${read} bytes of ${peer}, which is no client`);
   }
 
-  const resets = frames.filter(({ tcp }) => tcp !== undefined && (tcp.flags & RST) !== 0);
+  const resets = resetsOfLiveConnections(frames);
   if (resets.length > 0) problems.push(`${resets.length} RST in the capture, the first: ${describe(resets[0])}`);
   const openings = frames.filter(({ tcp }) => tcp !== undefined && (tcp.flags & SYN) !== 0).length;
   if (openings < all.length)
@@ -215,6 +215,22 @@ class Parts {
   unclaimed(): readonly { service: string; peer: string; read: number }[] {
     return this.left.filter(({ taken, read }) => !taken && read > 0);
   }
+}
+
+/**
+ * RSTs, but for those of connections that both ends had closed: an end that is gone answers a late acknowledgement so,
+ * which is ordinary TCP after any retransmitted FIN (RFC 9293 3.10.7.1).
+ */
+function resetsOfLiveConnections(frames: readonly Frame[]): Frame[] {
+  const finished = new Set<string>();
+  return frames.filter(({ ip, ports, tcp }) => {
+    if (ip === undefined || ports === undefined || tcp === undefined) return false;
+    const ends = [`${ip.source} ${ports.source}`, `${ip.destination} ${ports.destination}`];
+    const [thisWay, otherWay] = [ends.join(' '), ends.reverse().join(' ')];
+    if ((tcp.flags & SYN) !== 0) finished.delete(thisWay);
+    if ((tcp.flags & FIN) !== 0) finished.add(thisWay);
+    return (tcp.flags & RST) !== 0 && !(finished.has(thisWay) && finished.has(otherWay));
+  });
 }
 
 function describe(frame: Frame | undefined): string {

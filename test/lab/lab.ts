@@ -13,7 +13,7 @@ import type { ExecutionContext } from 'ava';
 import type { Host, Segment } from '../../src/demo/network';
 import { Network } from '../../src/demo/network';
 import type { Message, Program } from '../../src/demo/program';
-import { Capture, OPENINGS_AND_RESETS } from './capture';
+import { Capture, OPENINGS_AND_ENDS } from './capture';
 import type { DaemonOptions } from './daemon';
 import { Daemon } from './daemon';
 import type { ClientConnection, ClientPlan, ServiceConnection, Verdict } from './judge';
@@ -170,7 +170,7 @@ export class Lab {
     }
     for (const host of this.clientHosts) {
       const file = `${this.network.directory}/${host.name}.pcap`;
-      this.captures.push(await Capture.start(host, file, OPENINGS_AND_RESETS, this.address(3)));
+      this.captures.push(await Capture.start(host, file, OPENINGS_AND_ENDS));
     }
   }
 
@@ -274,12 +274,12 @@ export class Lab {
   private async plugByCable(host: Host, addresses: readonly string[], cable: readonly string[]): Promise<void> {
     const box = this.network.host(`cable-${host.name}`);
     box.sysctl({ 'net.ipv6.conf.all.disable_ipv6': 1, 'net.ipv6.conf.default.disable_ipv6': 1 });
-    this.network.link(host, 'eth0', box, 'a');
-    this.network.link(box, 'b', this.segment.machine, this.segment.port(host));
+    this.network.link(host, 'eth0', box, 'near');
+    this.network.link(box, 'far', this.segment.machine, this.segment.port(host));
     host.address('eth0', ...addresses);
     this.segment.join(this.segment.port(host));
     this.wholeFrames(host, 'eth0');
-    const running = box.start('cable', program('cable'), 'a', 'b', ...cable);
+    const running = box.start('cable', program('cable'), 'near', 'far', ...cable);
     await running.next('connected');
     this.cables[host.name] = running;
   }
@@ -289,14 +289,14 @@ export class Lab {
     router.sysctl({ 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 });
     await this.plug(router, 1);
     for (const host of [this.primary, this.backup, ...(this.replicaHost === this.backup ? [] : [this.replicaHost])]) {
-      host.ip('route add default via 10.77.0.1', '-6 route add default via fd77::1');
+      host.ip('route add default via 10.77.0.1', 'route add ::/0 via fd77::1');
     }
     for (const [index, host] of this.clientHosts.entries()) {
       const device = `eth${index + 1}`;
       this.network.link(host, 'eth0', router, device);
       host.address('eth0', `10.78.${index}.10/24`, `fd78:${index}::10/64`);
       router.address(device, `10.78.${index}.1/24`, `fd78:${index}::1/64`);
-      host.ip(`route add default via 10.78.${index}.1`, `-6 route add default via fd78:${index}::1`);
+      host.ip(`route add default via 10.78.${index}.1`, `route add ::/0 via fd78:${index}::1`);
       this.wholeFrames(host, 'eth0');
       this.wholeFrames(router, device);
     }
@@ -308,6 +308,6 @@ export class Lab {
   }
 
   private setMtu(host: Host, mtu: number | undefined): void {
-    if (mtu !== undefined) host.ip(`link set eth0 mtu ${mtu}`);
+    if (mtu !== undefined) host.ip(`link set dev eth0 mtu ${mtu}`);
   }
 }
