@@ -150,8 +150,8 @@ export class Core {
   }
 
   /** Whether RST and FIN of the primary are held back. */
-  setQuarantine(service: number, on: boolean, nowMs: number): void {
-    check('setQuarantine', this.#exports.setQuarantine(service, on ? 1 : 0, nowMs));
+  setQuarantine(service: number, on: boolean): void {
+    check('setQuarantine', this.#exports.setQuarantine(service, on ? 1 : 0));
   }
 
   setHandshakeWindow(service: number, handshakes: number): void {
@@ -202,8 +202,8 @@ export class Core {
   }
 
   /** Tells the segment who has the service address. @returns how many frames are to be sent */
-  announce(service: number, nowMs: number): number {
-    return check('announce', this.#exports.announce(service, nowMs));
+  announce(service: number): number {
+    return check('announce', this.#exports.announce(service));
   }
 
   /** The bytes of frame `i` to be sent, valid until the next call of receive, pump, tick or announce. */

@@ -254,7 +254,11 @@ export interface CounterReport {
 /** What the control socket and the metrics may ask of the daemon. */
 export interface DaemonControl {
   status(): StatusReport;
-  connections(): ConnectionReport[];
+  /**
+   * Worded one by one as they are asked for: 100,000 of them take most of a second, in which no packet would be handled.
+   * Whoever reads them lets others run in between; connections that come or go meanwhile may or may not be among them.
+   */
+  connections(): Iterable<ConnectionReport>;
   counters(): CounterReport[];
   /** By hand; fencing applies, the monitor's opinion does not. Rejects with a MigwareError when it cannot be done. */
   failover(service: string): Promise<FailoverReport>;
