@@ -15,8 +15,10 @@ import {
   IPV4_DST,
   IPV4_SRC,
   IPV4_TOTAL_LENGTH,
+  IPV4_TTL,
   IPV6_BYTES,
   IPV6_DST,
+  IPV6_HOP_LIMIT,
   IPV6_NEXT_HEADER,
   IPV6_PAYLOAD_LENGTH,
   IPV6_SRC,
@@ -31,6 +33,7 @@ import {
   TCP_SRC_PORT,
 } from '../parser/headers';
 import { Packet, TcpFlag } from '../parser/packet';
+import { HOP_LIMIT } from '../translator/segment';
 
 /** Resets the sender of this segment. Nothing for a RST (3.10.7.1). */
 export function resetSender(p: Packet): void {
@@ -63,8 +66,10 @@ function answer(p: Packet, flags: u32, seq: u32, ack: u32): void {
     memory.copy(l3 + IPV6_DST, p.srcPtr, 16);
     store<u16>(l3, bswap<u16>(<u16>TCP_BYTES), IPV6_PAYLOAD_LENGTH);
     store<u8>(l3, <u8>PROTOCOL_TCP, IPV6_NEXT_HEADER);
+    store<u8>(l3, <u8>HOP_LIMIT, IPV6_HOP_LIMIT);
   } else {
     store<u8>(l3, 0x45);
+    store<u8>(l3, <u8>HOP_LIMIT, IPV4_TTL);
     store<u32>(l3, load<u32>(p.dstPtr, 12), IPV4_SRC);
     store<u32>(l3, load<u32>(p.srcPtr, 12), IPV4_DST);
     store<u16>(l3, bswap<u16>(<u16>(ip + TCP_BYTES)), IPV4_TOTAL_LENGTH);

@@ -55,7 +55,7 @@ const DEFAULT_MSS_IPV4: u32 = 536;
 const DEFAULT_MSS_IPV6: u32 = 1220;
 /** Linux' TCP_MIN_SND_MSS: a smaller one only serves to make many segments. */
 const MIN_MSS: u32 = 48;
-const HOP_LIMIT: u32 = 64;
+export const HOP_LIMIT: u32 = 64;
 const DONT_FRAGMENT: u16 = 0x0040; // 0x4000 in network order
 const IPV6_VERSION: u32 = 0x00000060; // 6 << 28 in network order
 
