@@ -14,7 +14,7 @@
  * by numbers nobody else will check: not for live frames, which the replica's or client's stack verifies itself.
  */
 import { Counter, Dir, Loss, Phase, Port, Reason, Risk, ServiceState, TcpEvent, TcpState } from './abi/codes';
-import { CONNECTION_FLAG_RST_PENDING, NONE } from './abi/layout';
+import { CONNECTION_FLAG_PROXIED, CONNECTION_FLAG_RST_PENDING, NONE } from './abi/layout';
 import { count, countBy, refuse } from './memory/counters';
 import { Ptr, RX_SLOT } from './memory/regions';
 import { txHasRoom, txReset } from './memory/transmit';
@@ -27,7 +27,7 @@ import { onEcho, onNeighbour } from './recovery/address';
 import { isFeeding } from './recovery/feed';
 import { beginHandshake, enqueue, inHandshake, onReplicaHandshake } from './recovery/handshake';
 import { abandon } from './recovery/loss';
-import { beginProxied, flush, fromClient, fromReplica } from './recovery/proxy';
+import { flush, fromClient, fromReplica } from './recovery/proxy';
 import { acknowledgeSender, resetSender } from './recovery/reset';
 import { Connection, connectionAt, flowOf, NO_SERVICE, phaseOf, stateOf } from './tracker/connection';
 import { admit, settleHalfOpen } from './tracker/admission';
@@ -36,7 +36,7 @@ import { findService, findServiceByAddress, sameAddress, Service, serviceAt, ser
 import { findOnStack, findOnWire, isOver, learnLink, removeConnection } from './tracker/table';
 import { eventOf } from './tracker/tcp-state';
 import { notePendingFin, pickUp, track, wireWindow } from './tracker/track';
-import { checkRst } from './tracker/window';
+import { checkRst, checkWindow } from './tracker/window';
 import { icmpToClient, icmpToReplica } from './translator/icmp';
 
 /** Track every TCP connection, whatever its service: for captures. */
@@ -160,9 +160,12 @@ function onClientSegment(service: u32, p: Packet, nowMs: u32): Reason {
     }
     return observe(i, service, Dir.Inbound, p.srcPtr, p.srcPort, p.dstPtr, p.dstPort, p, nowMs);
   }
+  const phase = i == NONE ? Phase.Direct : phaseOf(connectionAt(i));
+  // Nobody but the core looks at what is not passed on.
+  if (phase != Phase.Live && !isIntact(p)) return refuse(Reason.BadTcpChecksum);
   if (i == NONE) return onUnknownClient(service, s, p, nowMs);
   const c = connectionAt(i);
-  switch (phaseOf(c)) {
+  switch (phase) {
     case Phase.Live:
       return onLiveClient(c, s, p, nowMs);
     case Phase.Direct:
@@ -182,7 +185,6 @@ function onLiveClient(c: Connection, s: Service, p: Packet, nowMs: u32): Reason 
 
 /** The connection waits for its replica: what the client sends is kept. */
 function onMovingClient(c: Connection, s: Service, p: Packet, nowMs: u32): Reason {
-  if (!isIntact(p)) return refuse(Reason.BadTcpChecksum);
   const reason = track(c, Dir.Inbound, p, wireWindow(c, flowOf(c, Dir.Inbound), p), false, nowMs);
   if (reason != Reason.None) return refuse(reason);
   learnLink(c, p);
@@ -199,11 +201,11 @@ function onLeftBehind(c: Connection, service: u32, s: Service, p: Packet, nowMs:
     return onUnknownClient(service, s, p, nowMs);
   }
   if (state == TcpState.TimeWait) {
-    if (p.segmentLength > 0) acknowledgeSender(p, flowOf(c, Dir.Outbound).end, flowOf(c, Dir.Inbound).end);
+    if (p.segmentLength > 0 && event != TcpEvent.Rst)
+      acknowledgeSender(p, flowOf(c, Dir.Outbound).end, flowOf(c, Dir.Inbound).end);
     return refuse(Reason.Absorbed);
   }
   if (state != TcpState.Closed) {
-    if (!isIntact(p)) return refuse(Reason.BadTcpChecksum);
     const reason = track(c, Dir.Inbound, p, wireWindow(c, flowOf(c, Dir.Inbound), p), false, nowMs);
     if (reason == Reason.None) {
       // Its handshake with the primary was completed by this very segment: it moves now.
@@ -228,13 +230,14 @@ function onUnknownClient(service: u32, s: Service, p: Packet, nowMs: u32): Reaso
   if (i == NONE) return refuse(Reason.TableFull);
   const c = connectionAt(i);
   learnLink(c, p);
-  if (!beginProxied(c, s)) {
+  c.phase = <u8>Phase.Live;
+  const reason = fromClient(c, s, p, nowMs);
+  if (c.has(CONNECTION_FLAG_PROXIED)) {
+    settleHalfOpen(c);
+  } else {
     removeConnection(c);
     resetSender(p);
-    return refuse(Reason.NoConnection);
   }
-  const reason = fromClient(c, s, p, nowMs);
-  settleHalfOpen(c);
   return reason;
 }
 
@@ -243,12 +246,16 @@ function onServerSegment(service: u32, p: Packet, nowMs: u32): Reason {
   if (s.isTakenOver) return refuse(Reason.FromPrimary);
   const i = findOnWire(p.dstPtr, p.dstPort, p.srcPtr, p.srcPort, p.vlan);
   if (s.quarantine != 0 && i != NONE && p.flags & (TcpFlag.Rst | TcpFlag.Fin)) {
+    if (!isIntact(p)) return refuse(Reason.BadTcpChecksum);
     const c = connectionAt(i);
+    const outbound = flowOf(c, Dir.Outbound);
     if (p.flags & TcpFlag.Rst) {
-      if (checkRst(flowOf(c, Dir.Outbound), p) == Reason.None) c.flags |= CONNECTION_FLAG_RST_PENDING;
+      if (checkRst(outbound, p) == Reason.None) c.flags |= CONNECTION_FLAG_RST_PENDING;
       return refuse(Reason.Quarantined);
     }
-    notePendingFin(flowOf(c, Dir.Outbound), p.seq + p.payloadWire);
+    const reason = checkWindow(c, outbound, flowOf(c, Dir.Inbound), p);
+    if (reason != Reason.None) return refuse(reason);
+    notePendingFin(outbound, p.seq + p.payloadWire);
     p.flags = p.flags & ~(<u32>TcpFlag.Fin);
     p.segmentLength--;
     refuse(Reason.Quarantined);
@@ -336,6 +343,8 @@ function onReplicaSegment(p: Packet, nowMs: u32): Reason {
   if (i == NONE) return refuse(Reason.NoConnection);
   const c = connectionAt(i);
   const s = serviceAt(<u32>c.service);
+  // What it says is believed without a window check, so damage on the wire must not pass for numbers.
+  if ((s.isRemote || inHandshake(c)) && !isIntact(p)) return refuse(Reason.BadTcpChecksum);
   if (inHandshake(c)) {
     const reason = onReplicaHandshake(c, s, p, nowMs);
     if (reason != Reason.None) return refuse(reason);

@@ -34,7 +34,10 @@ export function fromClient(c: Connection, s: Service, p: Packet, nowMs: u32): Re
   const reason = track(c, Dir.Inbound, p, window, false, nowMs);
   if (reason == Reason.None) {
     onFeedProgress(c, Dir.Outbound, before, nowMs);
-    if (stateOf(c) == TcpState.SynSent && !c.has(CONNECTION_FLAG_PROXIED)) beginProxied(c, s);
+    // Every SYN with a new number begins a connection anew: see beginIncarnation.
+    if (stateOf(c) == TcpState.SynSent && !c.has(CONNECTION_FLAG_PROXIED) && !beginProxied(c, s)) {
+      return refuse(Reason.NoConnection);
+    }
   }
   if (!c.has(CONNECTION_FLAG_RECOVERED)) return forward(c, s, p, Dir.Inbound, p.window);
 
@@ -115,7 +118,7 @@ function swallow(c: Connection, p: Packet, window: u32, before: u32, nowMs: u32)
  * A new connection to the service address: it goes to the replica as it is, with zero deltas. False when the replica
  * already has a connection of the same tuple.
  */
-export function beginProxied(c: Connection, s: Service): bool {
+function beginProxied(c: Connection, s: Service): bool {
   if (!bindStack(c, s)) return false;
   c.phase = <u8>Phase.Live;
   c.flags = (c.flags & ~CONNECTION_FLAG_RECOVERED) | CONNECTION_FLAG_PROXIED;
