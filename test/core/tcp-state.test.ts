@@ -166,7 +166,7 @@ for (const build of BUILDS) {
           t.is(now, LETTERS[state], `${state}: stays`);
         } else {
           t.deepEqual(refused, [], `${state}: not refused`);
-          t.is(now, cell === '==' ? LETTERS[state] : LETTERS[cell as Letters], `${state} -> ${cell ?? ''}`);
+          t.is(now, cell === '==' ? LETTERS[state] : LETTERS[cell!], `${state} -> ${cell ?? ''}`);
           if (cell === '==') t.deepEqual(flow.bytes(), bytes, `${state}: the record is as it was`);
         }
       }

@@ -234,7 +234,7 @@ export class Flow {
   // --- moving to the replica ------------------------------------------------------------------------------------
 
   /** The primary is dead: the forged SYN, if any, is in `sent`. */
-  crash(): Flow {
+  crash(): this {
     this.#moved = true;
     return this.note(this.world.setState(ServiceState.Recovery, this.options.service));
   }
@@ -258,7 +258,7 @@ export class Flow {
   }
 
   /** Replica and client read what was sent to them in the last step, as far as it is in order. */
-  take(): Flow {
+  take(): this {
     const read = (end: End, segments: readonly Segment[]): void => {
       for (const { seq, payload, flags } of segments) {
         if (seq === end.received) end.received = (seq + payload.length + (flags.includes('F') ? 1 : 0)) >>> 0;
@@ -318,7 +318,7 @@ export class Flow {
     });
   }
 
-  send(end: End, flags: string, overrides: Overrides = {}): Flow {
+  send(end: End, flags: string, overrides: Overrides = {}): this {
     const frame = this.frame(end, flags, overrides);
     const payload = overrides.payload?.length ?? 0;
     const bits = overrides.flags ?? flags;
@@ -332,11 +332,11 @@ export class Flow {
     return this.note(this.world.receive(port, frame));
   }
 
-  tick(ms = 5): Flow {
+  tick(ms = 5): this {
     return this.note(this.world.tick(ms));
   }
 
-  note(sent: Sent[]): Flow {
+  note(sent: Sent[]): this {
     this.sent = sent;
     return this;
   }

@@ -2,7 +2,8 @@
  * One core as a host sees it: ports and a service set up, frames in, frames out, records and counters read back, and a
  * virtual clock. Every call is checked for what must hold whatever the frame: see `#receive`.
  */
-import { Counter, Port, Reason, ServiceState } from '../../assembly/abi/codes';
+import type { Counter, ServiceState } from '../../assembly/abi/codes';
+import { Port, Reason } from '../../assembly/abi/codes';
 import {
   CONNECTION_BYTES,
   CONNECTION_CLIENT,
@@ -245,6 +246,11 @@ export class World<B extends Build = Build> {
 
   losses(loss: number, service = 0): number {
     return this.service(SERVICE_LOSSES + 4 * loss, service);
+  }
+
+  /** Connections that need the short timer. */
+  working(): number {
+    return this.core.exports.working() >>> 0;
   }
 
   retainedUsed(): number {
