@@ -11,7 +11,7 @@ import { EnvironmentError, MigwareError } from '../errors';
 import { codeOf, reasonOf } from '../reason';
 import { ControlError, LineSplitter } from './control-protocol';
 import type { Reply } from './control-protocol';
-import type { DaemonControl, StartControl } from './contract';
+import type { ConnectionReport, DaemonControl, StartControl } from './contract';
 import { alternatives } from './schema';
 
 /** Only the owner may connect: whoever does may move connections. */
@@ -133,12 +133,19 @@ function parseRequest(line: string): { command: (typeof COMMANDS)[number]; servi
 }
 
 async function sendConnections(socket: Socket, daemon: DaemonControl): Promise<void> {
-  const connections = daemon.connections();
-  for (let start = 0; start < connections.length && socket.writable; start += PART_LENGTH) {
-    await reply(socket, { part: connections.slice(start, start + PART_LENGTH) });
+  let part: ConnectionReport[] = [];
+  let count = 0;
+  for (const connection of daemon.connections()) {
+    part.push(connection);
+    count++;
+    if (part.length < PART_LENGTH) continue;
+    await reply(socket, { part });
+    if (!socket.writable) return;
+    part = [];
     await setImmediate();
   }
-  await reply(socket, { result: connections.length });
+  if (part.length > 0) await reply(socket, { part });
+  await reply(socket, { result: count });
 }
 
 /** Returns when there is room for more, or nobody left who reads. */
