@@ -85,8 +85,11 @@ export function track(c: Connection, dir: Dir, p: Packet, window: u32, trusted: 
       }
       break;
   }
-  if (reason == Reason.None) c.seenMs = nowMs;
-  return reason;
+  if (reason != Reason.None) return reason;
+  c.seenMs = nowMs;
+  // The SYNs' too: a server that has said nothing since has still promised timestamps from that one on.
+  if (event == TcpEvent.Syn || event == TcpEvent.SynAck) noteTimestamp(sender, p, nowMs);
+  return Reason.None;
 }
 
 /** First segment of a connection that was running before the daemon: what it says is all that is known. */
