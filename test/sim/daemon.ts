@@ -11,6 +11,7 @@ import {
   CONNECTION_LOSS,
   CONNECTION_PHASE,
   CONNECTION_RISK,
+  CONNECTION_SERVER_PORT,
   CONNECTION_STACK_PORT,
   CONNECTION_STATE,
   FLOW_BYTES,
@@ -70,6 +71,7 @@ export interface DaemonSettings {
 /** A connection's record, as far as the simulation looks at it. */
 export interface Tracked {
   readonly clientPort: number;
+  readonly serverPort: number;
   readonly stackPort: number;
   readonly state: number;
   readonly phase: number;
@@ -140,6 +142,7 @@ export class Daemon {
       if (view.getUint8(at + CONNECTION_STATE) === 0) continue;
       found.push({
         clientPort: view.getUint16(at + CONNECTION_CLIENT_PORT, true),
+        serverPort: view.getUint16(at + CONNECTION_SERVER_PORT, true),
         stackPort: view.getUint16(at + CONNECTION_STACK_PORT, true),
         state: view.getUint8(at + CONNECTION_STATE),
         phase: view.getUint8(at + CONNECTION_PHASE),

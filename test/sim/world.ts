@@ -235,10 +235,10 @@ export class World {
   }
 
   /** The record behind what the replica sees. */
-  #record({ remotePort }: Tuple): Tracked | undefined {
+  #record({ localPort, remotePort }: Tuple): Tracked | undefined {
     return this.daemon
       .connections()
-      .find(({ stackPort, phase }) => stackPort === remotePort && (phase as Phase) !== Phase.Direct);
+      .find((c) => c.stackPort === remotePort && c.serverPort === localPort && (c.phase as Phase) !== Phase.Direct);
   }
 
   readonly #stackPorts = new Map<number, Story>();
