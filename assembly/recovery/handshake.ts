@@ -221,11 +221,11 @@ function confirm(c: Connection, s: Service, nowMs: u32): void {
   schedule(c, nowMs);
 }
 
-/** Whether the replica can be shown something it has to acknowledge: the next byte, or the FIN. */
+/** Whether the replica can be shown something it has to acknowledge: the next byte if it has room, or the FIN. */
 function hasFirstBytes(c: Connection): bool {
   const f = flowOf(c, Dir.Inbound);
   if (f.has(FLOW_FLAG_FIN) && f.finSeq == c.clientBase) return true;
-  return contiguous(f, c.clientBase, 1) == 1;
+  return seqGt(c.replicaEdge, c.clientBase) && contiguous(f, c.clientBase, 1) == 1;
 }
 
 function onReplicaRst(c: Connection, s: Service, p: Packet, nowMs: u32): void {
