@@ -24,6 +24,8 @@ const REMOTE_MAC = '02:00:00:00:00:04';
 const LINK_CORE_MAC = '02:00:00:00:01:01';
 const LINK_STACK_MAC = '02:00:00:00:01:02';
 const WIRE_MTU = 1500;
+/** Records of the core: more than eight times the conversations, for half-open ones have an eighth. */
+const CONNECTIONS = 512;
 /** Frames cross the private link in a few microseconds. */
 const STACK_DELAY_MS = 0.01;
 /** Longest a run may take, simulated: far beyond any timeout that a good end needs. */
@@ -80,7 +82,7 @@ export class World {
     this.daemon = new Daemon(this.clock, {
       build: scenario.build,
       capacity: {
-        connections: 64,
+        connections: CONNECTIONS,
         retainedBytes: scenario.retainedBytes,
         retainedPerConnection: scenario.retainedPerConnection,
       },
