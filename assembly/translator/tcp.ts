@@ -19,7 +19,7 @@ import { count, countBy, refuse } from '../memory/counters';
 import { portMtu } from '../memory/ports';
 import { Ptr } from '../memory/regions';
 import { txPush } from '../memory/transmit';
-import { isPartialChecksum, patchSum, sum, tcpChecksumFull } from '../parser/checksum';
+import { isPartialChecksum, patchSum, sum, tcpChecksumFull, tcpChecksumValid } from '../parser/checksum';
 import {
   IPV4_CHECKSUM,
   IPV4_DST,
@@ -94,7 +94,11 @@ export function forward(c: Connection, s: Service, p: Packet, toward: Dir, field
     carriesTimestamps(c, toward) &&
     (p.options & OptionBit.Timestamps) == 0 &&
     (p.flags & (TcpFlag.Syn | TcpFlag.Rst)) == 0;
-  if ((merged && (p.flags & TcpFlag.Syn) == 0) || lacksTimestamps) return rebuild(c, s, p, toward, field);
+  if ((merged && (p.flags & TcpFlag.Syn) == 0) || lacksTimestamps) {
+    // A checksum over damaged bytes would hide the damage.
+    if (!isPartialChecksum(p) && !tcpChecksumValid(p)) return refuse(Reason.BadTcpChecksum);
+    return rebuild(c, s, p, toward, field);
+  }
   if (p.ipHeaderLength + p.l4Wire > portMtu(port)) return refuse(Reason.TooBig);
   return edit(c, s, p, toward, port, field);
 }
