@@ -25,23 +25,22 @@ export function windowForReplica(c: Connection, ack: u32): u32 {
 }
 
 /**
- * Field for the client: the replica accepts bytes up to `edge`, acknowledged at `ack`. Rounding down to the client's
- * coarser scale could take back an edge that was already told (RFC 9293 3.8.6: a receiver SHOULD NOT shrink its
- * window), so it rounds up where that keeps the promise; the replica never offered less than what is told, but for
- * less than one unit of the scale. Room of less than one unit is told as one: told as none, a replica whose whole buffer
- * is smaller would never get another byte. No room is always told as none, whatever was promised: a client that cannot
- * send what it was granted repeats it until it gives up, one whose window is closed probes for ever (RFC 9293 3.8.6.1).
+ * Field for the client: the replica accepts bytes up to `edge`, acknowledged at `ack`. Rounded down to the client's
+ * scale, unless that took back what was already told: then up to the next unit, of the promise or of the replica's edge,
+ * whichever is less. So the client is told less than one unit too much, and taken back less than one unit, which a
+ * sender has to cope with (RFC 7323 2.4). Room of less than one unit is told as one: told as none, a replica whose whole
+ * buffer is smaller would never get another byte. No room is always told as none, whatever was promised: a client that
+ * cannot send what it was granted repeats it until it gives up, one whose window is closed probes for ever (RFC 9293
+ * 3.8.6.1).
  */
 export function windowForClient(c: Connection, ack: u32, edge: u32): u32 {
   const shift = clientReadsShift(c);
   const room = <u32>max<i32>(seqDiff(edge, ack), 0);
   let field = room >>> shift;
   if (room > 0 && field == 0) field = 1;
-  if (room > 0 && c.marked(CONN_EDGE_TOLD)) {
-    const promised = seqDiff(c.toldEdge, ack);
-    if (promised > 0 && <u32>promised > field << shift && <u32>promised <= room + (((<u32>1) << shift) - 1)) {
-      field = (<u32>promised + (((<u32>1) << shift) - 1)) >>> shift;
-    }
+  if (c.marked(CONN_EDGE_TOLD)) {
+    const promised = <u32>max<i32>(seqDiff(c.toldEdge, ack), 0);
+    if (promised > field << shift) field = (min<u32>(promised, room) + (((<u32>1) << shift) - 1)) >>> shift;
   }
   field = min<u32>(field, 0xffff);
   const told = ack + (field << shift);
