@@ -15,7 +15,8 @@
  * byte before the window, acknowledging one more than was sent. A stack with a full connection looks at the sequence
  * number first and answers with an ACK (RFC 9293 3.10.7.4); one that has none looks at the acknowledgement first
  * and answers with RST (3.10.7.2 for LISTEN, 3.10.7.4 for SYN-RECEIVED). The RST means: the queue was full, again
- * later. Handshakes in flight are bounded by `pace`, which halves when a queue overflows and grows back one by one.
+ * later. The byte ends one short of the window: Linux takes a segment that ends just where the window begins, and
+ * then its acknowledgement too, which is wrong if the replica has spoken in the meantime. Handshakes in flight are bounded by `pace`, which halves when a queue overflows and grows back one by one.
  */
 import { Counter, Dir, Loss, Phase, Port, Reason, TcpState } from '../abi/codes';
 import {
@@ -58,6 +59,8 @@ import { clientIsBlocked, windowForReplica } from '../translator/window-field';
 /** First repetition of a handshake step, ms: the stack is this host's or one switch away. Doubles each time. */
 const RETRY_MS: u32 = 20;
 const RETRY_MAX_SHIFT: u32 = 6;
+/** Where the probe's only byte lies, before the first byte the replica expects: see above. */
+const PROBE_BACK: u32 = 2;
 /** A handshake that is not confirmed after this is given up, ms. Arbitrary: a client's patience, not a protocol's. */
 const GIVE_UP_MS: u32 = 15000;
 
@@ -212,7 +215,7 @@ function confirm(c: Connection, s: Service, nowMs: u32): void {
     beginFeed(c, s, Dir.Inbound, c.clientBase, nowMs);
     stepFeed(c, s, Dir.Inbound);
   } else {
-    const at = openSegment(c, s, Dir.Inbound, flags, c.clientBase + c.d1 - 1, ack + 1, window, 1);
+    const at = openSegment(c, s, Dir.Inbound, flags, c.clientBase + c.d1 - PROBE_BACK, ack + 1, window, 1);
     if (at != 0) {
       store<u8>(at, 0);
       closeSegment();
