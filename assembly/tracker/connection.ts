@@ -71,7 +71,9 @@ export class Flow {
   feedMark: u32;
   /** Block the next feed step starts to look at: a hint, NONE when unknown. */
   feedBlock: u32;
-  private pad0: u64;
+  /** Blocks of the store that hold them. */
+  blocks: u32;
+  private pad0: u32;
 
   has(flag: u32): bool {
     return (this.flags & flag) != 0;

@@ -9,8 +9,9 @@
  * copy of a byte stays: a retransmission must carry the same byte (RFC 9293 3.8.1), and what the receiver may already
  * have read must not change.
  *
- * One pool for all connections; a flow may hold at most `perFlow` bytes. Nothing is evicted: what does not fit is
- * refused, and the caller says what that means for the connection.
+ * One pool for all connections; a flow may hold at most `perFlow` bytes, and the blocks these need in order: a peer that
+ * sends single bytes with gaps between them fills its own budget, not the pool. Nothing is evicted: what does not fit
+ * is refused, and the caller says what that means for the connection.
  */
 import { BLOCK_BYTES, NONE } from '../abi/layout';
 import { Counter } from '../abi/codes';
@@ -23,12 +24,15 @@ const HEADER: u32 = 12;
 export const BLOCK_DATA: u32 = BLOCK_BYTES - HEADER;
 
 let perFlow: u32 = 0;
+let blocksPerFlow: u32 = 0;
 let freeBlocks: u32 = NONE;
 let usedBlocks: u32 = 0;
 let blocksInUse: u32 = 0;
 
 export function resetRetained(bytesPerFlow: u32): void {
   perFlow = bytesPerFlow;
+  // One more than its bytes fill: the first block may be partly released.
+  blocksPerFlow = bytesPerFlow / BLOCK_DATA + 2;
   freeBlocks = NONE;
   usedBlocks = 0;
   blocksInUse = 0;
@@ -63,7 +67,8 @@ function setNext(i: u32, next: u32): void {
   store<u32>(blockPtr(i), next, 8);
 }
 
-function allocBlock(seq: u32, next: u32): u32 {
+function allocBlock(f: Flow, seq: u32, next: u32): u32 {
+  if (f.blocks >= blocksPerFlow) return NONE;
   let i = freeBlocks;
   if (i != NONE) {
     freeBlocks = blockNext(i);
@@ -72,6 +77,7 @@ function allocBlock(seq: u32, next: u32): u32 {
     i = usedBlocks++;
   }
   blocksInUse++;
+  f.blocks++;
   const b = blockPtr(i);
   store<u32>(b, seq);
   store<u32>(b, 0, 4);
@@ -79,10 +85,11 @@ function allocBlock(seq: u32, next: u32): u32 {
   return i;
 }
 
-function freeBlock(i: u32): void {
+function freeBlock(f: Flow, i: u32): void {
   setNext(i, freeBlocks);
   freeBlocks = i;
   blocksInUse--;
+  f.blocks--;
 }
 
 /** The last block that begins at or before seq, NONE when there is none. */
@@ -118,7 +125,7 @@ export function retain(f: Flow, seq: u32, bytes: Ptr, length: u32): u32 {
     if (f.retained + n > perFlow) break;
     let target = before;
     if (before == NONE || blockEnd(before) != at || blockLength(before) == BLOCK_DATA) {
-      target = allocBlock(at, after);
+      target = allocBlock(f, at, after);
       if (target == NONE) break;
       if (before == NONE) f.head = target;
       else setNext(before, target);
@@ -144,7 +151,7 @@ export function releaseBefore(f: Flow, seq: u32): void {
     const next = blockNext(i);
     f.retained -= blockLength(i);
     if (f.feedBlock == i) f.feedBlock = NONE;
-    freeBlock(i);
+    freeBlock(f, i);
     i = next;
   }
   f.head = i;
@@ -155,7 +162,7 @@ export function releaseAll(f: Flow): void {
   let i = f.head;
   while (i != NONE) {
     const next = blockNext(i);
-    freeBlock(i);
+    freeBlock(f, i);
     i = next;
   }
   f.head = NONE;
