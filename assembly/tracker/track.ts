@@ -74,7 +74,14 @@ export function track(c: Connection, dir: Dir, p: Packet, window: u32, trusted: 
       break;
     case TcpEvent.Rst:
       if (!trusted) reason = believeRst(c, sender, receiver, p);
-      if (reason == Reason.None) c.state = <u8>next;
+      if (reason == Reason.None) {
+        c.state = <u8>next;
+        // Nobody asks for its bytes any more. A live connection's own feed ends by itself.
+        if (phaseOf(c) != Phase.Live) {
+          forget(sender);
+          forget(receiver);
+        }
+      }
       break;
     default:
       if (!trusted) reason = checkWindow(c, sender, receiver, p);
@@ -90,6 +97,11 @@ export function track(c: Connection, dir: Dir, p: Packet, window: u32, trusted: 
   // The SYNs' too: a server that has said nothing since has still promised timestamps from that one on.
   if (event == TcpEvent.Syn || event == TcpEvent.SynAck) noteTimestamp(sender, p, nowMs);
   return Reason.None;
+}
+
+function forget(f: Flow): void {
+  f.clear(FLOW_FLAG_FEEDING);
+  releaseAll(f);
 }
 
 /** First segment of a connection that was running before the daemon: what it says is all that is known. */
