@@ -57,6 +57,10 @@ export class FaultInjectorPort implements PacketPort {
     return true;
   }
 
+  poll(): void {
+    this.#inner.poll();
+  }
+
   stats(): PortStats {
     return this.#inner.stats();
   }

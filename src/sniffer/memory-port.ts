@@ -56,6 +56,11 @@ export class MemoryPort implements PacketPort {
     this.#receiver?.failed(new PortError(this.device, message));
   }
 
+  /** Nothing waits here. */
+  poll(): void {
+    return;
+  }
+
   send(frame: Buffer): boolean {
     if (this.full) {
       this.#stats.sendFailed++;

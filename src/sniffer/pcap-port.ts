@@ -12,14 +12,15 @@
  * the other a typed array, and `on_packet_ready` passes two numbers on.
  *
  * The package's limits, all met here:
- * - `dispatch` does not return before the ring is empty. Under a load that never lets it become empty no timer of the
- *   process runs, so whatever must happen in time has to be done from the receiver too.
+ * - `dispatch` does not return before the ring is empty. Under a load that never lets it become empty neither a timer of
+ *   the process nor another port has its turn: whoever receives sees to both, to ports by `poll`.
  * - When the interface goes down or away, the session's file descriptor reports an error; libuv then stops watching
- *   it, for ever, even if the interface comes back. It shows as a wake-up without a frame: the port has failed, and
- *   whoever owns it opens a new one.
+ *   it, for ever, even if the interface comes back. It shows as a wake-up without a frame that no `poll` has taken
+ *   before: the port has failed, and whoever owns it opens a new one.
  * - A session is freed only when it is shown one more frame after `close`. Until then it is kept in `closing`: its
  *   objects must not be collected while libuv still watches. A session whose interface is gone is never freed.
  */
+import { readFileSync } from 'node:fs';
 import pcap from 'pcap';
 import { PortError, type PacketPort, type PortStats, type Receiver } from './port';
 
@@ -93,6 +94,8 @@ class Session extends PackageSession {
   #buffer: Buffer = Buffer.alloc(0);
   #receiver: Receiver | undefined;
   #state: 'open' | 'closing' | 'freed' = 'open';
+  /** Frames were shown by `poll` since the last wake-up, which may have been theirs. */
+  #polled = false;
   /** Inside `dispatch`, which must not be entered again. */
   #dispatching = false;
 
@@ -115,6 +118,14 @@ class Session extends PackageSession {
     this.#native.inject(frame);
   }
 
+  /** Shows what is there now. */
+  poll(): void {
+    if (this.#receiver === undefined) return;
+    const before = this.received;
+    if (this.#dispatch() < 0) this.#fail('the interface is gone');
+    else if (this.received !== before) this.#polled = true;
+  }
+
   stats(): { ps_drop: number } {
     return this.#native.stats();
   }
@@ -125,13 +136,21 @@ class Session extends PackageSession {
     this.#receiver?.frame(this.#words[CAPTURED_WORD] ?? 0, this.#words[LENGTH_WORD] ?? 0);
   }
 
+  /** libuv says that there is something to read. */
   #read(): void {
     const before = this.received;
     const result = this.#dispatch();
-    if (this.received !== before || this.#receiver === undefined) return;
+    const wasPolled = this.#polled;
+    this.#polled = false;
+    if (this.received !== before) return;
+    if (result < 0) this.#fail('the interface is gone');
+    else if (!wasPolled || isDown(this.#device)) this.#fail('the interface went down');
+  }
+
+  #fail(why: string): void {
     const receiver = this.#receiver;
     this.#receiver = undefined;
-    receiver.failed(new PortError(this.#device, result < 0 ? 'the interface is gone' : 'the interface went down'));
+    receiver?.failed(new PortError(this.#device, why));
   }
 
   #dispatch(): number {
@@ -153,6 +172,17 @@ class Session extends PackageSession {
     closing.add(this);
     this.#native.close();
     this.#dispatch();
+  }
+}
+
+const IFF_UP = 1;
+
+/** Asked only in doubt. Where /sys shows another namespace's interfaces the answer is no. */
+function isDown(device: string): boolean {
+  try {
+    return (Number(readFileSync(`/sys/class/net/${device}/flags`, 'utf8')) & IFF_UP) === 0;
+  } catch {
+    return false;
   }
 }
 
@@ -183,6 +213,10 @@ export class PcapPort implements PacketPort {
 
   start(receiver: Receiver): void {
     this.#session.start(receiver);
+  }
+
+  poll(): void {
+    this.#session.poll();
   }
 
   send(frame: Buffer): boolean {

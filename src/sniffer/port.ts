@@ -39,6 +39,11 @@ export interface PacketPort {
   readonly mac: Uint8Array;
   /** Frames come from now on, never before this returns. To be called once. */
   start(receiver: Receiver): void;
+  /**
+   * Shows the frames that are there now, without waiting for the event loop. May be called from a receiver of another
+   * port; from the port's own it does nothing.
+   */
+  poll(): void;
   /** @returns false when the frame was not taken; it is counted, and nothing else has to be done */
   send(frame: Buffer): boolean;
   stats(): PortStats;

@@ -39,6 +39,10 @@ export class RecorderPort implements PacketPort {
     return this.#inner.send(frame);
   }
 
+  poll(): void {
+    this.#inner.poll();
+  }
+
   stats(): PortStats {
     return this.#inner.stats();
   }
