@@ -11,6 +11,10 @@
 import {
   ABI_VERSION,
   CONNECTION_BYTES,
+  CONNECTION_LOSS,
+  CONNECTION_RISK,
+  CONNECTION_SERVICE,
+  CONNECTION_STATE,
   RX_FRAME_BYTES,
   SERVICE_BYTES,
   SERVICE_HEARD,
@@ -24,8 +28,19 @@ import {
 } from '../../assembly/abi/layout';
 import type { instantiate } from '../../build/core';
 import { MigwareError } from '../errors';
+import { ConnectionWatch } from './connection-watch';
 import { FrameViews } from './frame-views';
-import { Counter, asCode, counterName, type Port, Reason, reasonName, type ServiceState, statusName } from './names';
+import {
+  Counter,
+  asCode,
+  counterName,
+  type Port,
+  Reason,
+  reasonName,
+  type ServiceState,
+  TcpState,
+  statusName,
+} from './names';
 import {
   type ConnectionRecord,
   type ServiceRecord,
@@ -67,6 +82,14 @@ export interface CounterValue {
   readonly value: bigint;
 }
 
+/** How the connections of a service would fare if its primary died now. */
+export interface Survey {
+  readonly recoverable: number;
+  readonly atRisk: number;
+}
+
+const FIRST_LIVE_STATE: number = TcpState.SynReceived;
+const LAST_LIVE_STATE: number = TcpState.BothFin;
 const PAGE_BYTES = 65536;
 const WORD_BYTES = 4;
 const WORDS_PER_DESC = TX_DESC_BYTES / WORD_BYTES;
@@ -241,8 +264,28 @@ export class Core {
     }
   }
 
+  /** Live connections of each service, without looking at anything but their risk. */
+  survey(services: number): Survey[] {
+    const found = Array.from({ length: services }, () => ({ recoverable: 0, atRisk: 0 }));
+    const used = this.connectionsUsed();
+    for (let i = 0, at = this.#connectionsBase; i < used; i++, at += CONNECTION_BYTES) {
+      const state = this.#view.getUint8(at + CONNECTION_STATE);
+      if (state < FIRST_LIVE_STATE || state > LAST_LIVE_STATE) continue;
+      const counts = found[this.#view.getUint16(at + CONNECTION_SERVICE, true)];
+      if (counts === undefined || this.#view.getUint8(at + CONNECTION_LOSS) !== 0) continue;
+      if (this.#view.getUint8(at + CONNECTION_RISK) === 0) counts.recoverable++;
+      else counts.atRisk++;
+    }
+    return found;
+  }
+
   retainedBytes(): number {
     return this.#exports.retainedUsed() >>> 0;
+  }
+
+  /** For reports about every connection there ever was, those whose records the core has dropped included. */
+  watch(): ConnectionWatch {
+    return new ConnectionWatch(this.#view.buffer as ArrayBuffer, this.#connectionsBase, () => this.connectionsUsed());
   }
 
   counters(): CounterValue[] {

@@ -1,0 +1,285 @@
+/**
+ * The daemon: joins core, ports, monitors and control socket, from start to stop.
+ *
+ * Start: machine (checks, what an earlier daemon left, network) -> core -> ports -> monitors -> control socket. Stop, and a
+ * start that fails half-way: the same in reverse.
+ *
+ * A daemon that was killed while its services were in normal state misses nothing when it starts again: the tracker
+ * picks running connections up. What was moved to a replica lives in the core's records, and would have to be kept in
+ * a file: `Core` is the place to export them from, `start` before the ports are opened to take them in.
+ */
+import { randomFillSync } from 'node:crypto';
+import { parseAddress } from '../core/address';
+import { Core } from '../core/core';
+import { coreModule } from '../core/module';
+import { Port } from '../core/names';
+import { EnvironmentError } from '../errors';
+import { reasonOf } from '../reason';
+import { handshakeWindow } from './backlog';
+import { type MonotonicClock, fromCoreMs } from './clock';
+import type {
+  Config,
+  ConnectionReport,
+  ControlServer,
+  CounterReport,
+  DaemonControl,
+  Evidence,
+  FailoverReport,
+  Logger,
+  Monitor,
+  ServiceConfig,
+  StartControl,
+  StartMonitor,
+  StatusReport,
+} from './contract';
+import { Failover, FailoverError } from './failover';
+import { fence } from './fence';
+import type { Machine } from './machine';
+import { PacketLoop } from './packet-loop';
+import { PortKeeper } from './port-keeper';
+import { reportConnection, reportService } from './reports';
+
+export interface DaemonParts {
+  readonly version: string;
+  readonly log: Logger;
+  readonly machine: Machine;
+  readonly startMonitor: StartMonitor;
+  readonly startControl: StartControl;
+  /** The defaults are the system's; tests have their own. */
+  readonly clock?: MonotonicClock;
+  readonly wallClock?: () => number;
+  readonly fence?: (service: ServiceConfig) => Promise<void>;
+}
+
+/** How often the replica is looked at: its backlog, its MAC address. Either changes when somebody restarts it. */
+const REFRESH_MS = 5000;
+/** For a replica on another machine, whose backlog cannot be seen: half of the 128 that listen(2) once gave at most. */
+const REMOTE_WINDOW = 64;
+/** Ports of the service address towards a remote replica: any that need no privilege elsewhere. */
+const MAP_PORTS = { mapFirst: 1024, mapLast: 65535 } as const;
+const UNRESOLVED = new Uint8Array(6);
+
+export class Daemon implements DaemonControl {
+  readonly #config: Config;
+  readonly #parts: DaemonParts;
+  readonly #clock: MonotonicClock;
+  readonly #startedMs: number;
+  #core: Core | undefined;
+  #loop: PacketLoop | undefined;
+  readonly #keepers = new Map<Port, PortKeeper>();
+  readonly #failovers: Failover[] = [];
+  readonly #monitors: Monitor[] = [];
+  #control: ControlServer | undefined;
+  #refreshTimer: NodeJS.Timeout | undefined;
+  /** Ports without a listener, by service, told once. */
+  readonly #silentTold = new Map<string, string>();
+  #stopping: Promise<void> | undefined;
+  /** Settles when the daemon has stopped, whoever asked for it. */
+  readonly stopped: Promise<void>;
+  #hasStopped: () => void = () => undefined;
+
+  /** Resolves when every service is watched. */
+  static async start(config: Config, parts: DaemonParts): Promise<Daemon> {
+    const daemon = new Daemon(config, parts);
+    try {
+      await daemon.#start();
+    } catch (error) {
+      await daemon.stop();
+      throw error;
+    }
+    return daemon;
+  }
+
+  private constructor(config: Config, parts: DaemonParts) {
+    this.#config = config;
+    this.#parts = parts;
+    this.#clock = parts.clock ?? (() => performance.now());
+    this.#startedMs = this.#clock();
+    this.stopped = new Promise((done) => (this.#hasStopped = done));
+  }
+
+  async #start(): Promise<void> {
+    const { machine, log, startControl, startMonitor } = this.#parts;
+    const { connections, retainedBytes, retainedPerConnectionBytes, services } = this.#config;
+    await machine.setUp();
+
+    const hashKey = randomFillSync(new Uint32Array(4));
+    const core = Core.load(coreModule, { connections, retainedBytes, retainedPerConnectionBytes }, hashKey);
+    const loop = new PacketLoop(core, this.#clock, {
+      onProgress: () => this.#failovers.forEach((failover) => failover.progress()),
+      onFailure: (which, error, port) => this.#keepers.get(which)?.onFailure(error, port.stats()),
+    });
+    this.#core = core;
+    this.#loop = loop;
+    for (const service of services) this.#failovers.push(await this.#addService(service, core, loop));
+
+    this.#keepers.set(Port.Wire, new PortKeeper(Port.Wire, 'wire', () => machine.openWire(), core, loop, log));
+    if (services.some((service) => machine.isLocal(service))) {
+      this.#keepers.set(Port.Stack, new PortKeeper(Port.Stack, 'stack', () => machine.openStack(), core, loop, log));
+    }
+    for (const keeper of this.#keepers.values()) await keeper.open();
+    await this.#refresh();
+
+    for (const failover of this.#failovers) {
+      const onVerdict = failover.onVerdict.bind(failover);
+      this.#monitors.push(startMonitor(failover.service, this.#evidence(failover.index), onVerdict));
+    }
+    this.#control = await startControl(this.#config.control, this);
+    log.info({ interface: this.#config.interface, services: services.map(({ name }) => name) }, 'watching');
+  }
+
+  async #addService(service: ServiceConfig, core: Core, loop: PacketLoop): Promise<Failover> {
+    const { machine, log } = this.#parts;
+    const isLocal = machine.isLocal(service);
+    const replicaMac = isLocal ? undefined : ((await machine.replicaMac(service.replica)) ?? UNRESOLVED);
+    if (replicaMac === UNRESOLVED)
+      log.warn({ service: service.name, replica: service.replica }, 'no answer from the replica');
+    const index = core.addService({
+      address: addressOf(service.address),
+      replica: addressOf(service.replica),
+      ports: service.ports,
+      replicaMac,
+      handshakeWindow: REMOTE_WINDOW,
+      echo: true,
+      vlan: 0,
+      ...MAP_PORTS,
+    });
+    return new Failover(service, index, {
+      core,
+      pump: () => loop.pump(),
+      announce: () => loop.announce(index),
+      watch: () => loop.watch(this.#failovers.some((failover) => failover.isWaiting)),
+      fence: this.#parts.fence ?? fence,
+      clock: this.#clock,
+      wallClock: this.#parts.wallClock ?? Date.now,
+      log,
+    });
+  }
+
+  #evidence(index: number): Evidence {
+    const onClock = (coreMs: number | undefined): number | undefined =>
+      coreMs === undefined ? undefined : fromCoreMs(coreMs, this.#clock());
+    return {
+      heardMs: () => onClock(this.#core?.heardMs(index)),
+      unansweredMs: () => onClock(this.#core?.service(index).unansweredMs),
+      linkUp: () => this.#keepers.get(Port.Wire)?.isOpen === true && this.#parts.machine.linkUp(),
+    };
+  }
+
+  /** Looks at the replicas of services that may need them: how many handshakes they take, where they are. */
+  async #refresh(): Promise<void> {
+    for (const failover of this.#failovers) {
+      try {
+        await this.#refreshService(failover);
+      } catch (error) {
+        this.#parts.log.warn(
+          { service: failover.service.name, reason: reasonOf(error) },
+          'the replica cannot be looked at',
+        );
+      }
+    }
+    if (this.#stopping === undefined) this.#refreshTimer = setTimeout(() => void this.#refresh(), REFRESH_MS);
+  }
+
+  async #refreshService({ service, index }: Failover): Promise<void> {
+    const { machine } = this.#parts;
+    if (!machine.isLocal(service)) {
+      const mac = await machine.replicaMac(service.replica);
+      if (mac !== undefined) this.#core?.setReplicaMac(index, mac);
+      return;
+    }
+    const { backlog, silent } = await machine.backlog(service.replica, service.ports);
+    if (backlog !== undefined) this.#core?.setHandshakeWindow(index, handshakeWindow(backlog));
+    this.#tellSilent(service, silent);
+  }
+
+  #tellSilent({ name, replica }: ServiceConfig, silent: readonly number[]): void {
+    const ports = silent.join(', ');
+    if ((this.#silentTold.get(name) ?? '') === ports) return;
+    this.#silentTold.set(name, ports);
+    const fields = { service: name, replica, ports };
+    if (ports === '') this.#parts.log.info(fields, 'the replica listens on all ports');
+    else this.#parts.log.warn(fields, 'the replica does not listen on these ports');
+  }
+
+  // --- control ----------------------------------------------------------------------------------------------------
+
+  status(): StatusReport {
+    const core = this.#running();
+    const nowMs = this.#clock();
+    const surveys = core.survey(this.#failovers.length);
+    const ports = [...this.#keepers.values()].map((keeper) => keeper.report());
+    const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+    return {
+      version: this.#parts.version,
+      pid: process.pid,
+      uptimeMs: Math.round(nowMs - this.#startedMs),
+      services: this.#failovers.map((failover, i) => {
+        const primary = this.#monitors[i]?.report() ?? { alive: false, verdict: 'suspect' as const, probes: [] };
+        const survey = surveys[i] ?? { recoverable: 0, atRisk: 0 };
+        return reportService(failover, core.service(failover.index), survey, primary, nowMs);
+      }),
+      capture: {
+        received: sum(ports.map(({ received }) => received)),
+        dropped: sum(ports.map(({ dropped }) => dropped)),
+      },
+      ports,
+      memory: {
+        connectionsUsed: core.connectionsUsed(),
+        connections: this.#config.connections,
+        retainedBytes: core.retainedBytes(),
+      },
+    };
+  }
+
+  *connections(): Generator<ConnectionReport> {
+    const core = this.#running();
+    for (const record of core.connections()) {
+      const service = record.service === undefined ? undefined : this.#failovers[record.service]?.service.name;
+      yield reportConnection(record, service, this.#clock());
+    }
+  }
+
+  counters(): CounterReport[] {
+    return this.#running().counters();
+  }
+
+  failover(name: string): Promise<FailoverReport> {
+    const found = this.#failovers.find(({ service }) => service.name === name);
+    if (found !== undefined) return found.order();
+    const known = this.#failovers.map(({ service }) => service.name).join(', ');
+    return Promise.reject(new FailoverError(`there is no service ${name}; there are ${known}`));
+  }
+
+  #running(): Core {
+    if (this.#core === undefined) throw new FailoverError('the daemon is starting');
+    return this.#core;
+  }
+
+  // --- end --------------------------------------------------------------------------------------------------------
+
+  /** Undoes everything. May be called at any time and more than once. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    const { log, machine } = this.#parts;
+    clearTimeout(this.#refreshTimer);
+    for (const monitor of this.#monitors) monitor.close();
+    for (const failover of this.#failovers) failover.close();
+    await this.#control?.close();
+    for (const keeper of this.#keepers.values()) keeper.close();
+    this.#loop?.close();
+    await machine.tearDown();
+    log.info({}, 'stopped');
+    this.#hasStopped();
+  }
+}
+
+function addressOf(text: string): Uint8Array {
+  const address = parseAddress(text);
+  if (address === undefined) throw new EnvironmentError(`${text} is no address`);
+  return address;
+}

@@ -1,0 +1,232 @@
+/**
+ * The fail-over of one service: moves along the stages of failover-stages.ts at the monitor's and the user's word, and
+ * keeps the record of what was done.
+ */
+import type { Core } from '../core/core';
+import { ServiceState } from '../core/names';
+import { MigwareError } from '../errors';
+import { reasonOf } from '../reason';
+import { repeatAnnouncement } from './announcements';
+import { type MonotonicClock, toCoreMs } from './clock';
+import type { FailoverReport, Logger, ServiceConfig, Verdict, VerdictDetail } from './contract';
+import { type Stage, type StageAction, type StageEvent, TRANSITIONS } from './failover-stages';
+
+/** The address is taken after this, even if connections are still on their way. Arbitrary: a client notices more. */
+const RECOVERY_MS = 100;
+
+/** A fail-over by hand that cannot be made. */
+export class FailoverError extends MigwareError {
+  readonly code = 'MIGWARE_FAILOVER';
+}
+
+export interface FailoverSurroundings {
+  readonly core: Pick<Core, 'service' | 'recovering' | 'setQuarantine' | 'setServiceState'>;
+  /** Sends what the core has ready. */
+  readonly pump: () => void;
+  /** Tells the segment that the service address is here. */
+  readonly announce: () => void;
+  /** `isWaiting` has changed: while it is true `progress` is to be called whenever the core has been. */
+  readonly watch: () => void;
+  readonly fence: (service: ServiceConfig) => Promise<void>;
+  readonly clock: MonotonicClock;
+  /** Of the calendar, ms since 1970. */
+  readonly wallClock: () => number;
+  readonly log: Logger;
+}
+
+interface Attempt {
+  readonly reason: string;
+  /** First missed probe; absent when ordered by hand. */
+  readonly sinceMs: number | undefined;
+  readonly verdictMs: number;
+}
+
+interface Done extends Attempt {
+  readonly at: string;
+  readonly recoveryMs: number;
+  /** The core's totals when it began. */
+  readonly before: { readonly recovered: number; readonly lost: number };
+  /** What it came to, once no connection is on its way any more. */
+  result: { readonly recovered: number; readonly lost: number } | undefined;
+}
+
+interface Waiter {
+  readonly resolve: (report: FailoverReport) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class Failover {
+  #stage: Stage = 'watching';
+  /** Why the last take-over did not happen. */
+  #refused: string | undefined;
+  #verdict: Verdict = 'suspect';
+  #attempt: Attempt | undefined;
+  #before = { recovered: 0, lost: 0 };
+  readonly #done: Done[] = [];
+  readonly #waiters: Waiter[] = [];
+  #deadline: NodeJS.Timeout | undefined;
+  #stopAnnouncing: (() => void) | undefined;
+  #isClosed = false;
+
+  /** @param index by which the core knows the service */
+  constructor(
+    readonly service: ServiceConfig,
+    readonly index: number,
+    private readonly surroundings: FailoverSurroundings,
+  ) {}
+
+  get stage(): Stage {
+    return this.#stage;
+  }
+
+  /** Connections may still be on their way. */
+  get isWaiting(): boolean {
+    return this.#stage === 'recovering' || (this.#stage === 'serving' && this.#done.at(-1)?.result === undefined);
+  }
+
+  get refused(): string | undefined {
+    return this.#refused;
+  }
+
+  onVerdict(verdict: Verdict, detail: VerdictDetail): void {
+    const { log, clock } = this.surroundings;
+    this.#verdict = verdict;
+    const fields = { service: this.service.name, verdict, reason: detail.reason };
+    if (verdict === 'dead') log.warn(fields, 'the primary is dead');
+    else log.info(fields, verdict === 'alive' ? 'the primary answers' : 'the primary is under suspicion');
+    if (verdict === 'alive') this.#refused = undefined;
+    if (verdict === 'dead') this.#plan({ reason: detail.reason, sinceMs: detail.sinceMs, verdictMs: clock() });
+    this.#step(verdict);
+  }
+
+  /** By hand: whatever the monitor thinks. Settles when the address is taken, or is not going to be. */
+  order(): Promise<FailoverReport> {
+    if (this.#stage === 'serving') {
+      return Promise.reject(new FailoverError(`${this.service.name} is served by its replica already`));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+      this.#plan({ reason: 'by hand', sinceMs: undefined, verdictMs: this.surroundings.clock() });
+      this.#step('order');
+    });
+  }
+
+  /** The core has worked: is everything that was on its way there? */
+  progress(): void {
+    const { core, watch } = this.surroundings;
+    if (core.recovering(this.index) > 0) return;
+    if (this.#stage === 'recovering') this.#step('settled');
+    const last = this.#done.at(-1);
+    if (last === undefined || last.result !== undefined) return;
+    last.result = this.#sinceThen(last.before);
+    watch();
+    this.surroundings.log.info({ service: this.service.name, ...last.result }, 'no connection is on its way any more');
+  }
+
+  reports(): FailoverReport[] {
+    return this.#done.map((done) => this.#report(done));
+  }
+
+  /** Ends what is going on. The core stays as it is. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#deadline);
+    this.#stopAnnouncing?.();
+    this.#settleWaiters((waiter) => waiter.reject(new FailoverError('the daemon stops')));
+  }
+
+  /** An attempt under way is not replaced by the next verdict. */
+  #plan(attempt: Attempt): void {
+    if (this.#stage === 'watching' || this.#stage === 'suspecting') this.#attempt = attempt;
+  }
+
+  #step(event: StageEvent): void {
+    if (this.#isClosed) return;
+    const transition = TRANSITIONS[this.#stage][event];
+    if (transition === undefined) return;
+    this.#stage = transition.next;
+    for (const action of transition.actions) this.#act(action);
+  }
+
+  #act(action: StageAction): void {
+    switch (action) {
+      case 'hold':
+        return this.surroundings.core.setQuarantine(this.index, true);
+      case 'release':
+        return this.surroundings.core.setQuarantine(this.index, false);
+      case 'fence':
+        return this.#fence();
+      case 'recover':
+        return this.#recover();
+      case 'serve':
+        return this.#serve();
+    }
+  }
+
+  #fence(): void {
+    if (this.service.fence === undefined) return this.#step('fenced');
+    this.surroundings.fence(this.service).then(
+      () => this.#step('fenced'),
+      (error: unknown) => this.#refuse(error),
+    );
+  }
+
+  #refuse(error: unknown): void {
+    if (this.#isClosed) return;
+    this.#refused = reasonOf(error);
+    this.surroundings.log.error({ service: this.service.name, reason: this.#refused }, 'no take-over');
+    this.#step('refused');
+    this.#settleWaiters((waiter) => waiter.reject(error instanceof Error ? error : new Error(String(error))));
+    // It answered while the command ran, and will not say so again.
+    if (this.#verdict === 'alive') this.#step('alive');
+  }
+
+  #recover(): void {
+    const { core, clock, pump, watch, log } = this.surroundings;
+    this.#refused = undefined;
+    const { tracked, recovered, lost } = core.service(this.index);
+    this.#before = { recovered, lost };
+    log.warn({ service: this.service.name, connections: tracked }, 'taking over');
+    core.setServiceState(this.index, ServiceState.Recovery, toCoreMs(clock()));
+    this.#deadline = setTimeout(() => this.#step('settled'), RECOVERY_MS);
+    watch();
+    pump();
+    this.progress();
+  }
+
+  #serve(): void {
+    const { core, clock, wallClock, announce, log } = this.surroundings;
+    clearTimeout(this.#deadline);
+    announce();
+    const nowMs = clock();
+    core.setServiceState(this.index, ServiceState.Proxy, toCoreMs(nowMs));
+    this.#stopAnnouncing = repeatAnnouncement(announce);
+    const attempt = this.#attempt ?? { reason: 'unknown', sinceMs: undefined, verdictMs: nowMs };
+    const recoveryMs = nowMs - attempt.verdictMs;
+    const at = new Date(wallClock() - recoveryMs).toISOString();
+    const done: Done = { ...attempt, at, recoveryMs, before: this.#before, result: undefined };
+    this.#done.push(done);
+    const report = this.#report(done);
+    log.warn({ service: this.service.name, ...report }, 'the replica serves');
+    this.#settleWaiters((waiter) => waiter.resolve(report));
+  }
+
+  #sinceThen(before: Done['before']): { recovered: number; lost: number } {
+    const now = this.surroundings.core.service(this.index);
+    return { recovered: now.recovered - before.recovered, lost: now.lost - before.lost };
+  }
+
+  #report({ at, reason, sinceMs, verdictMs, recoveryMs, before, result }: Done): FailoverReport {
+    const detectionMs = sinceMs === undefined ? 0 : round(verdictMs - sinceMs);
+    return { at, reason, detectionMs, recoveryMs: round(recoveryMs), ...(result ?? this.#sinceThen(before)) };
+  }
+
+  #settleWaiters(settle: (waiter: Waiter) => void): void {
+    for (const waiter of this.#waiters.splice(0)) settle(waiter);
+  }
+}
+
+/** To microseconds: what is beyond is noise of the clock. */
+function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

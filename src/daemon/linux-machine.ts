@@ -1,0 +1,165 @@
+/** The machine the daemon runs on: Linux, with its interfaces, routes, firewall and sockets. */
+import { readFileSync } from 'node:fs';
+import { RX_FRAME_BYTES } from '../core/core';
+import { parseMac } from '../core/address';
+import { EnvironmentError } from '../errors';
+import { codeOf } from '../reason';
+import { PcapPort } from '../sniffer/pcap-port';
+import { run } from '../takeover/command';
+import { canonicalAddress, readInterface, readLocalAddresses, resolveMac } from '../takeover/discover';
+import { type HostNetwork, setUpHostNetwork } from '../takeover/host-network';
+import { Journal, type UndoFailure } from '../takeover/journal';
+import type { StackLink } from '../takeover/stack-link';
+import { backlogFor, parseListeners } from './backlog';
+import { stackFilter, wireFilter } from './capture-filter';
+import type { Config, Logger } from './contract';
+import type { Machine, OpenPort } from './machine';
+
+/** Of the private link. Arbitrary: 20,000 frames of 1,600 bytes, half a second of a full gigabit. */
+const STACK_BUFFER_BYTES = 32 * 1024 * 1024;
+/** Of an IP packet, on the private link: what its ends are made for. */
+const STACK_MTU = 65535;
+/** Ethernet header and two tags, rounded up. */
+const LINK_HEADER_BYTES = 64;
+const RESOLVE_MS = 1000;
+
+/** capabilities(7): bits of CapEff. */
+const CAPABILITIES: readonly (readonly [bit: bigint, name: string])[] = [
+  [12n, 'CAP_NET_ADMIN'],
+  [13n, 'CAP_NET_RAW'],
+];
+
+export class LinuxMachine implements Machine {
+  #journal: Journal | undefined;
+  #network: HostNetwork | undefined;
+  #localAddresses: ReadonlySet<string> = new Set();
+
+  constructor(
+    private readonly config: Config,
+    private readonly log: Logger,
+  ) {}
+
+  async setUp(): Promise<void> {
+    checkPrivileges();
+    this.#localAddresses = await readLocalAddresses();
+    this.#checkAddresses();
+    const wire = await readInterface(this.config.interface);
+    if (!wire.up) throw new EnvironmentError(`interface ${wire.name} is down: ip link set ${wire.name} up`);
+
+    this.#journal = await Journal.open(this.config.stateDir);
+    const left = this.#journal.changes.length;
+    if (left > 0) {
+      this.log.warn({ changes: left }, 'undoing what an earlier daemon left behind');
+      this.#tell(await this.#journal.undo());
+    }
+    await this.#setUpNetwork();
+  }
+
+  isLocal({ replica }: Config['services'][number]): boolean {
+    return this.#localAddresses.has(canonicalAddress(replica));
+  }
+
+  async openWire(): Promise<OpenPort> {
+    const { name, mac, mtu } = await readInterface(this.config.interface);
+    const services = this.config.services;
+    const filter = wireFilter({
+      mac,
+      serviceAddresses: services.map(({ address }) => address),
+      remoteReplicas: services.filter((service) => !this.isLocal(service)).map(({ replica }) => replica),
+    });
+    const { bufferBytes } = this.config.capture;
+    const macBytes = bytesOf(mac);
+    const options = { filter, bufferBytes, snapLength: RX_FRAME_BYTES, promiscuous: true, mtu, mac: macBytes };
+    return { port: new PcapPort(name, options), mtu, mac: macBytes };
+  }
+
+  async openStack(): Promise<OpenPort> {
+    const { tap, hostMac, gatewayMac, mtu } = await this.#stackLink();
+    const mac = bytesOf(gatewayMac);
+    const port = new PcapPort(tap, {
+      filter: stackFilter(hostMac),
+      bufferBytes: STACK_BUFFER_BYTES,
+      snapLength: mtu + LINK_HEADER_BYTES,
+      promiscuous: true,
+      mtu: STACK_MTU,
+      mac,
+    });
+    return { port, mtu: STACK_MTU, mac, peerMac: bytesOf(hostMac) };
+  }
+
+  linkUp(): boolean {
+    try {
+      return readFileSync(`/sys/class/net/${this.config.interface}/carrier`, 'utf8').trim() === '1';
+    } catch (error) {
+      // EINVAL: administratively down. ENOENT: /sys shows another namespace's interfaces, and nothing is known.
+      return codeOf(error) === 'ENOENT';
+    }
+  }
+
+  async replicaMac(address: string): Promise<Uint8Array | undefined> {
+    const mac = await resolveMac(address, this.config.interface, RESOLVE_MS);
+    return mac === undefined ? undefined : bytesOf(mac);
+  }
+
+  async backlog(address: string, ports: readonly number[]): Promise<{ backlog: number | undefined; silent: number[] }> {
+    return backlogFor(parseListeners(await run('ss', ['-ltnH'])), canonicalAddress(address), ports);
+  }
+
+  async tearDown(): Promise<void> {
+    if (this.#journal === undefined) return;
+    this.#tell(await this.#journal.undo());
+    await this.#journal.close();
+    this.#journal = undefined;
+  }
+
+  /** The address would be answered for by this host's own stack, in every state. */
+  #checkAddresses(): void {
+    for (const { name, address } of this.config.services) {
+      if (!this.#localAddresses.has(canonicalAddress(address))) continue;
+      throw new EnvironmentError(`service ${name}: ${address} is an address of this host; it has to be the primary's`);
+    }
+  }
+
+  async #setUpNetwork(): Promise<void> {
+    if (this.#journal === undefined) throw new Error('not set up');
+    const { services, stateDir, capture } = this.config;
+    this.#network = await setUpHostNetwork(this.#journal, {
+      stateDir,
+      wire: await readInterface(this.config.interface),
+      serviceAddresses: services.map(({ address }) => address),
+      localReplicas: services.filter((service) => this.isLocal(service)).map(({ replica }) => replica),
+      keepOffloads: capture.offload,
+    });
+  }
+
+  /** The private link as it is, or made anew with everything around it. */
+  async #stackLink(): Promise<StackLink> {
+    const known = this.#network?.stack;
+    if (known === undefined) throw new Error('no service has a replica on this host');
+    const now = await readInterface(known.host).catch(() => undefined);
+    if (now?.mac === known.hostMac && now.up) return known;
+    this.log.warn({ device: known.host }, 'the private link is gone; making it anew');
+    this.#tell((await this.#journal?.undo()) ?? []);
+    await this.#setUpNetwork();
+    return this.#network?.stack ?? known;
+  }
+
+  #tell(failures: readonly UndoFailure[]): void {
+    for (const { change, error } of failures) {
+      this.log.error({ change, reason: String(error) }, 'a change of this host could not be undone');
+    }
+  }
+}
+
+function checkPrivileges(): void {
+  const [, effective = '0'] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  const missing = CAPABILITIES.filter(([bit]) => ((BigInt(`0x${effective}`) >> bit) & 1n) === 0n);
+  if (missing.length === 0) return;
+  throw new EnvironmentError(`run as root: this process lacks ${missing.map(([, name]) => name).join(' and ')}`);
+}
+
+function bytesOf(mac: string): Uint8Array {
+  const bytes = parseMac(mac);
+  if (bytes === undefined) throw new EnvironmentError(`${mac} is no MAC address`);
+  return bytes;
+}
