@@ -40,6 +40,9 @@ export function fromClient(c: Connection, s: Service, p: Packet, nowMs: u32): Re
     }
   }
   if (!c.has(CONNECTION_FLAG_RECOVERED)) return forward(c, s, p, Dir.Inbound, p.window);
+  // A client that has closed and forgotten resets whatever comes late. It has all it wanted; the replica may still have
+  // to read what the client had sent.
+  if (p.flags & TcpFlag.Rst && stateOf(c) == TcpState.TimeWait) return refuse(Reason.Absorbed);
 
   if (isFeeding(c, Dir.Inbound) && reason == Reason.None && p.segmentLength > 0 && seqGe(p.seq, inbound.feedNext)) {
     // The store sends it in its turn, with the acknowledgement that came with it.
