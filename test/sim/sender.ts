@@ -300,7 +300,7 @@ export class Sender {
 
   readonly #onPersist = (): void => {
     this.#timer = undefined;
-    if (!this.#hasMore) return;
+    if (!this.#hasMore || after(this.max, this.una)) return this.#arm();
     this.#backoff = Math.min(this.#backoff + 1, 10);
     if (this.window > 0) this.#sendNext(true);
     else if (this.#settings.probe === 'empty') this.#settings.emit(plus(this.una, -1), new Uint8Array(0), 'A');
