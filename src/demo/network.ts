@@ -170,14 +170,14 @@ export class Segment {
     );
   }
 
-  /** A switch's mirror port: what enters or leaves `from` is also sent to `to`. */
-  mirror(from: Host, to: Host): void {
+  /** Makes ports mirrors: what enters or leaves the port of `from` is also sent to each of them. */
+  mirror(from: Host, ...to: Host[]): void {
     const device = this.port(from);
     this.machine.run('tc', 'qdisc', 'add', 'dev', device, 'clsact');
     for (const way of ['ingress', 'egress']) {
       const everything = ['bpf', 'bytecode', '1,6 0 0 4294967295,'];
-      const copy = ['action', 'mirred', 'egress', 'mirror', 'dev', this.port(to)];
-      this.machine.run('tc', 'filter', 'add', 'dev', device, way, ...everything, ...copy);
+      const copies = to.flatMap((host) => ['action', 'mirred', 'egress', 'mirror', 'dev', this.port(host)]);
+      this.machine.run('tc', 'filter', 'add', 'dev', device, way, ...everything, ...copies);
     }
   }
 }

@@ -77,8 +77,13 @@ export class Program {
   /** Sends a command; its answer is the line whose event is the command's first word. */
   ask<M extends Message>(command: string): Promise<M> {
     const answer = this.next<M>(command.split(' ', 1)[0] ?? command);
-    this.child.stdin.write(`${command}\n`);
+    this.tell(command);
     return answer;
+  }
+
+  /** Sends a command and does not care for its answer. */
+  tell(command: string): void {
+    this.child.stdin.write(`${command}\n`);
   }
 
   /** Asks again and again until the answer is right; gives that answer. */

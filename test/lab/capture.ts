@@ -1,8 +1,9 @@
 /** tcpdump on an interface of a host, into a file that can be read at any time. */
+import { readFileSync } from 'node:fs';
 import type { Host } from '../../src/demo/network';
 import type { Program } from '../../src/demo/program';
 import type { Frame } from './pcap';
-import { readCapture } from './pcap';
+import { parseCapture } from './pcap';
 
 /** SYN, FIN, RST and the sentinel; IPv4 and IPv6. */
 export const OPENINGS_AND_ENDS =
@@ -10,6 +11,7 @@ export const OPENINGS_AND_ENDS =
 /** A datagram to an address that nobody has, by way of a neighbour that need not be asked for. */
 const SENTINEL = { address: '192.0.2.9', lladdr: '02:00:00:00:00:09', port: 9 } as const;
 const HANG_MS = 30_000;
+let sentinels = 0;
 
 export class Capture {
   private constructor(
@@ -22,7 +24,7 @@ export class Capture {
   static async start(host: Host, file: string, filter: string, device = 'eth0'): Promise<Capture> {
     const { address, lladdr } = SENTINEL;
     host.ip(`route add ${address} dev ${device}`, `neigh add ${address} lladdr ${lladdr} dev ${device} nud permanent`);
-    const args = ['-i', device, '-n', '-U', '-s', '200', '-B', '32768', '--immediate-mode', '-w', file, filter];
+    const args = ['-i', device, '-n', '-U', '-s', '128', '-B', '32768', '--immediate-mode', '-w', file, filter];
     const tcpdump = host.start(`tcpdump ${device}`, 'tcpdump', ...args);
     await tcpdump.hears(/listening on/);
     return new Capture(host, tcpdump, file);
@@ -30,13 +32,12 @@ export class Capture {
 
   /** All frames that had passed when this was called. */
   async frames(): Promise<Frame[]> {
-    const isSentinel = ({ ip }: Frame) => ip?.destination === SENTINEL.address;
-    const before = readCapture(this.file).filter(isSentinel).length;
     // What was captured before the sentinel is in the file when the sentinel is.
-    this.host.run('bash', '-c', `echo sentinel > /dev/udp/${SENTINEL.address}/${SENTINEL.port}`);
+    const token = `sentinel ${++sentinels}.`;
+    this.host.run('bash', '-c', `echo '${token}' > /dev/udp/${SENTINEL.address}/${SENTINEL.port}`);
     for (const deadline = Date.now() + HANG_MS; Date.now() < deadline && this.tcpdump.running;) {
-      const frames = readCapture(this.file);
-      if (frames.filter(isSentinel).length > before) return frames.filter((frame) => !isSentinel(frame));
+      const bytes = readFileSync(this.file);
+      if (bytes.includes(token)) return parseCapture(bytes).filter(({ ip }) => ip?.destination !== SENTINEL.address);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     throw new Error(`tcpdump on ${this.host.name} shows no sentinel\n  ${this.tcpdump.said.join('\n  ')}`);

@@ -1,16 +1,14 @@
 /** The daemon as its users run it: a configuration file, the command line, signals. */
-import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { promisify } from 'node:util';
-import type { ConnectionReport, ServiceReport, StatusReport } from '../../src/daemon/contract';
+import type { ConnectionReport, ServiceReport } from '../../src/daemon/contract';
+import { askDaemon } from '../../src/daemon/control-client';
 import type { Host } from '../../src/demo/network';
 import type { Program } from '../../src/demo/program';
 
 const MIGWARE = resolve('build/migware.js');
 /** How long a wait may last before it is called a hang. */
 const HANG_MS = 60_000;
-const run = promisify(execFile);
 
 export interface DaemonOptions {
   readonly address: string;
@@ -28,6 +26,7 @@ export const SERVICE = 'lab';
 export class Daemon {
   private program: Program | undefined;
   private readonly config: string;
+  private readonly control: string;
   /** The backup's network as it was before the daemon. */
   private readonly untouched: readonly string[];
 
@@ -38,11 +37,12 @@ export class Daemon {
   ) {
     mkdirSync(`${directory}/state`, { recursive: true });
     this.config = `${directory}/migware.toml`;
+    this.control = `${directory}/control.sock`;
     writeFileSync(
       this.config,
       [
         'interface = "eth0"',
-        `control = "${directory}/control.sock"`,
+        `control = "${this.control}"`,
         `state_dir = "${directory}/state"`,
         options.top ?? '',
         '[[service]]',
@@ -64,14 +64,18 @@ export class Daemon {
   }
 
   async status(): Promise<ServiceReport> {
-    const { services } = (await this.ask('status')) as StatusReport;
+    const { services } = await askDaemon(this.control, 'status', {});
     const [service] = services;
     if (service === undefined) throw new Error('status names no service');
     return service;
   }
 
   async connections(): Promise<ConnectionReport[]> {
-    return (await this.ask('connections')) as ConnectionReport[];
+    const all: ConnectionReport[] = [];
+    await askDaemon(this.control, 'connections', {}, (part) => {
+      all.push(...part);
+    });
+    return all;
   }
 
   /** Waits until the service's status is as wanted. */
@@ -85,6 +89,7 @@ export class Daemon {
       } catch (error) {
         last = error as Error; // its control socket is not there yet
       }
+      await new Promise((resolve) => setTimeout(resolve, 10));
     }
     throw new Error(
       `${what}: not reached; last: ${last instanceof Error ? last.message : JSON.stringify(last)}\n${this.log}`,
@@ -111,13 +116,6 @@ export class Daemon {
 
   get log(): string {
     return `the daemon said:\n  ${this.program?.said.join('\n  ') ?? 'nothing'}`;
-  }
-
-  private async ask(command: string): Promise<unknown> {
-    const { stdout } = await run(process.execPath, [MIGWARE, command, '--json', '-c', this.config], {
-      maxBuffer: 1 << 28,
-    });
-    return JSON.parse(stdout) as unknown;
   }
 }
 

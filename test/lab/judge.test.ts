@@ -7,7 +7,7 @@ import type { ClientConnection, ClientPlan, Evidence, ServiceConnection, Verdict
 import { judge } from './judge';
 import { pattern } from './pattern';
 import type { Frame } from './pcap';
-import { FIN, RST, SYN } from './pcap';
+import { ACK, FIN, RST, SYN } from './pcap';
 
 const directory = mkdtempSync(join(tmpdir(), 'migware-judge-'));
 test.after.always(() => {
@@ -42,12 +42,12 @@ function read(bytes: Uint8Array, peer = LOCAL): ServiceConnection {
   return { peer, file, read: bytes.length, written: 0, ended: true, open: false, error: '' };
 }
 
-function frame(flags: number, toClient = false): Frame {
+function frame(flags: number, toClient = false, ack = 2): Frame {
   const [client, service] = ['10.77.0.10', '10.77.0.2'];
   const ip = { source: toClient ? service : client, destination: toClient ? client : service, protocol: 6 };
   const ports = toClient ? { source: 7000, destination: 40000 } : { source: 40000, destination: 7000 };
   const link = { atMs: 0, bytes: Buffer.alloc(0), source: '', destination: '', vlans: [], etherType: 0x0800 };
-  return { ...link, ip, ports, tcp: { flags, seq: 1, ack: 2 } };
+  return { ...link, ip, ports, tcp: { flags, seq: 1, ack } };
 }
 
 interface Made {
@@ -56,6 +56,7 @@ interface Made {
   readonly primary?: ServiceConnection[];
   readonly replica?: ServiceConnection[];
   readonly frames?: Evidence['frames'];
+  readonly fromPrimary?: Evidence['frames'];
 }
 
 const part = (from: number, to: number, peer?: string) => [read(pattern(7, from, to), peer)];
@@ -66,6 +67,7 @@ function judgeOf({
   primary = part(0, 400),
   replica = part(400, SENT),
   frames = [frame(SYN)],
+  fromPrimary,
 }: Made): Verdict {
   return judge({
     clients: [{ plan: { ...PLAN, ...plan }, connections: [{ ...CLIENT, ...client }] }],
@@ -74,6 +76,7 @@ function judgeOf({
       { name: 'replica', connections: replica },
     ],
     frames,
+    ...(fromPrimary && { fromPrimary }),
   });
 }
 
@@ -132,6 +135,19 @@ test('an RST after both ends have closed is ordinary TCP, before that it is none
   t.is(judgeOf({ frames: [frame(SYN), frame(FIN), frame(FIN, true), frame(RST, true)] }).resets, 0);
   t.is(judgeOf({ frames: [frame(SYN), frame(FIN), frame(RST, true), frame(FIN, true)] }).resets, 1);
   t.is(judgeOf({ frames: [frame(FIN), frame(FIN, true), frame(SYN), frame(RST, true)] }).resets, 1);
+});
+
+test("the primary's part is what it acknowledged, across the wrap of the numbers", (t) => {
+  const first = 0xffff_ff00;
+  const fromPrimary = [
+    frame(SYN | ACK, true, first),
+    frame(ACK, true, (first + 400) >>> 0),
+    frame(ACK, true, first + 100),
+  ];
+  t.like(judgeOf({ primary: part(0, 450), fromPrimary }), { kept: 1, unacknowledgedBytes: 50 });
+  t.like(judgeOf({ primary: part(0, 450), replica: part(450, SENT), fromPrimary }), { kept: 0, lostBytes: 50 });
+  // Acknowledged and not read: nobody can have these bytes.
+  t.like(judgeOf({ primary: part(0, 390), fromPrimary }), { kept: 0, lostBytes: 10 });
 });
 
 test('requests are rebuilt from the plan', (t) => {

@@ -2,12 +2,14 @@
  * The judge: what primary and replica read, put together, is what the clients wrote; every byte the clients read is right; no
  * client saw an error, and no RST reached one.
  *
- * The primary behind its pulled cable goes on reading what its kernel had acknowledged, so the sum is exact: no byte may be
- * missing and none may be there twice. Nothing here depends on how long something took.
+ * The primary's part is what it acknowledged: behind its pulled cable it goes on reading what its kernel has taken, and each
+ * acknowledged byte must be among that. What it took but could not acknowledge any more is the replica's to read, since nobody
+ * but the dead primary can know of it; it is reported, and no fault. Then the sum is exact: no byte may be missing, none
+ * may be there twice. Nothing here depends on how long something took.
  */
 import { readFileSync } from 'node:fs';
 import type { Frame } from './pcap';
-import { FIN, RST, SYN } from './pcap';
+import { ACK, FIN, RST, SYN } from './pcap';
 import { pattern } from './pattern';
 
 /** One connection of programs/client.c at its end. */
@@ -61,6 +63,8 @@ export interface Evidence {
   readonly services: readonly { readonly name: string; readonly connections: readonly ServiceConnection[] }[];
   /** Captured where the clients are. */
   readonly frames: readonly Frame[];
+  /** The primary's frames, captured on the segment; absent when the primary did not die. */
+  readonly fromPrimary?: readonly Frame[];
 }
 
 export interface Verdict {
@@ -71,30 +75,33 @@ export interface Verdict {
   readonly kept: number;
   readonly lostBytes: number;
   readonly doubledBytes: number;
+  /** Bytes that the primary took without having acknowledged them on the wire. */
+  readonly unacknowledgedBytes: number;
   readonly resets: number;
   readonly longestSilenceMs: number;
 }
 
 /** What the judge found out about one connection's bytes on their way to the services. */
 interface Upload {
-  lost: number;
-  doubled: number;
-  problem?: string;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly problems: readonly string[];
 }
 
-export function judge({ clients, services, frames }: Evidence): Verdict {
+export function judge({ clients, services, frames, fromPrimary }: Evidence): Verdict {
   const problems: string[] = [];
   let kept = 0;
   let lostBytes = 0;
   let doubledBytes = 0;
   const all = clients.flatMap(({ plan, connections }) => connections.map((connection) => ({ plan, connection })));
-  const parts = new Parts(services, new Set(all.map(({ connection }) => connection.local)));
+  const acknowledged = fromPrimary && acknowledgedBytes(fromPrimary);
+  const parts = new Parts(services, new Set(all.map(({ connection }) => connection.local)), acknowledged);
   for (const { plan, connection } of all) {
     const expected = written(plan, connection);
     const upload = compare(expected, parts.take(connection.local, expected));
     lostBytes += upload.lost;
     doubledBytes += upload.doubled;
-    const found = [...complaints(plan, connection), ...(upload.problem === undefined ? [] : [upload.problem])];
+    const found = [...complaints(plan, connection), ...upload.problems];
     if (found.length === 0) kept++;
     else problems.push(`${connection.local || 'unconnected'} (stream ${connection.stream}): ${found.join('; ')}`);
   }
@@ -113,6 +120,7 @@ export function judge({ clients, services, frames }: Evidence): Verdict {
     kept,
     lostBytes,
     doubledBytes,
+    unacknowledgedBytes: parts.unacknowledged,
     resets: resets.length,
     longestSilenceMs: Math.max(0, ...all.map(({ connection }) => connection.silenceMs)),
   };
@@ -145,31 +153,29 @@ function written(plan: ClientPlan, connection: ClientConnection): Buffer {
 /** What the services read, one after the other, against what was written. */
 function compare(expected: Buffer, parts: readonly Buffer[]): Upload {
   let at = 0;
-  const result: Upload = { lost: 0, doubled: 0 };
+  let lost = 0;
+  let doubled = 0;
   const notes: string[] = [];
-  parts.forEach((part, index) => {
-    const isLast = index === parts.length - 1;
+  for (const [index, part] of parts.entries()) {
     const start = expected.subarray(at, at + part.length).equals(part) ? at : locate(expected, part, at);
     if (start === undefined) {
-      result.lost += part.length;
-      notes.push(`part ${index + 1} of ${part.length} bytes is not what was written at ${at}`);
-      return;
+      lost += part.length;
+      notes.push(`part ${index + 1} is not what was written at ${at}`);
+    } else {
+      lost += Math.max(0, start - at);
+      doubled += Math.max(0, at - start);
+      if (start !== at) notes.push(`part ${index + 1} starts at ${start} instead of ${at}`);
+      at = start + part.length;
     }
-    if (start > at) result.lost += start - at;
-    if (start < at) result.doubled += at - start;
-    if (start !== at) notes.push(`part ${index + 1} starts at ${start} instead of ${at}`);
-    at = start + part.length;
-    if (isLast && at > expected.length) notes.push(`${at - expected.length} bytes more than were written`);
-  });
+  }
   if (at < expected.length) {
-    result.lost += expected.length - at;
+    lost += expected.length - at;
     notes.push(`${expected.length - at} bytes at the end were read by nobody`);
   }
-  if (notes.length > 0) {
-    const sizes = parts.map((part) => part.length).join(' + ');
-    result.problem = `${result.lost} bytes lost, ${result.doubled} doubled (read ${sizes || 'nothing'} of ${expected.length}: ${notes.join(', ')})`;
-  }
-  return result;
+  if (notes.length === 0) return { lost, doubled, problems: [] };
+  const sizes = parts.map((part) => part.length).join(' + ') || 'nothing';
+  const sum = `${lost} bytes lost, ${doubled} doubled; read ${sizes} of ${expected.length}`;
+  return { lost, doubled, problems: [`${sum}: ${notes.join(', ')}`] };
 }
 
 /** Where a part really comes from: the place nearest to where it should, if there is any. */
@@ -181,12 +187,16 @@ function locate(expected: Buffer, part: Buffer, near: number): number | undefine
 
 /** The connections of all services, given out by client. */
 class Parts {
+  /** Bytes that the first service read and did not acknowledge. */
+  unacknowledged = 0;
   private readonly left: { service: string; peer: string; read: number; file: string; taken: boolean }[];
 
   constructor(
     private readonly services: Evidence['services'],
     /** Addresses of the clients' own ends. */
     private readonly clients: ReadonlySet<string>,
+    /** Bytes that the first service acknowledged, by client. */
+    private readonly acknowledged: ReadonlyMap<string, number> | undefined,
   ) {
     this.left = services.flatMap(({ name, connections }) =>
       connections.map(({ peer, read, file }) => ({ service: name, peer, read, file, taken: false })),
@@ -201,7 +211,7 @@ class Parts {
     const own = this.services.flatMap(({ name }) =>
       this.left.filter(({ service, peer, taken }) => service === name && peer === client && !taken),
     );
-    const parts = own.map(({ file }) => readFileSync(file));
+    const parts = own.map(({ file, service }) => this.claim(client, service, readFileSync(file)));
     const missing = expected.subarray(parts.reduce((sum, part) => sum + part.length, 0));
     const foreign = this.left.find(
       ({ peer, read, file, taken }) =>
@@ -211,10 +221,34 @@ class Parts {
     return foreign === undefined ? parts : [...parts, missing];
   }
 
+  /** Of what a service read, the part that it answers for. */
+  private claim(client: string, service: string, bytes: Buffer): Buffer {
+    if (this.acknowledged === undefined || service !== this.services[0]?.name) return bytes;
+    const claimed = bytes.subarray(0, this.acknowledged.get(client) ?? 0);
+    this.unacknowledged += bytes.length - claimed.length;
+    return claimed;
+  }
+
   /** Connections that belong to no client and were not silent. */
   unclaimed(): readonly { service: string; peer: string; read: number }[] {
     return this.left.filter(({ taken, read }) => !taken && read > 0);
   }
+}
+
+/** Bytes of each client that a service's frames acknowledge: all that were on the wire, in any order. */
+function acknowledgedBytes(frames: readonly Frame[]): Map<string, number> {
+  const first = new Map<string, number>();
+  const bytes = new Map<string, number>();
+  for (const { ip, ports, tcp } of frames) {
+    if (ip === undefined || ports === undefined || tcp === undefined || (tcp.flags & ACK) === 0) continue;
+    const host = ip.destination.includes(':') ? `[${ip.destination}]` : ip.destination;
+    const client = `${host}:${ports.destination}`;
+    if ((tcp.flags & SYN) !== 0) first.set(client, tcp.ack);
+    // The client's FIN counts as one: a part is never longer than what was read.
+    const count = (tcp.ack - (first.get(client) ?? tcp.ack)) >>> 0;
+    bytes.set(client, Math.max(count, bytes.get(client) ?? 0));
+  }
+  return bytes;
 }
 
 /**

@@ -5,6 +5,7 @@
  *                                       hub or switch
  *                                         +--- backup                 10.77.0.3, fd77::3: the replica's address
  *                                         +--- replica (if remote)    10.77.0.4, fd77::4
+ *                                         +--- observer               sees what the backup sees, and says nothing
  *
  * By default the frames of the wire are those of a wire: whole, with full checksums and no longer than the MTU.
  */
@@ -99,10 +100,27 @@ export interface ServiceStat extends Message {
   readonly unsent: number;
 }
 
+interface Service {
+  readonly name: 'primary' | 'replica';
+  readonly program: Program;
+  report: readonly ServiceConnection[] | undefined;
+}
+
 interface Clients {
   readonly plan: ClientPlan;
   readonly program: Program;
   result: readonly ClientConnection[] | undefined;
+}
+
+/** How long a wait may last before it is called a hang. */
+const HANG_MS = 60_000;
+
+/** Waits for a state that can only be looked at. */
+export async function reached(what: string, isReached: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + HANG_MS; !isReached();) {
+    if (Date.now() > deadline) throw new Error(`${what}: not reached`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** Makes a lab for one test; it is gone when the test ends, however it ends. */
@@ -121,11 +139,15 @@ export class Lab {
   /** Where the replica runs: the backup, or a machine of its own. */
   readonly replicaHost: Host;
   readonly clientHosts: readonly Host[];
+  readonly observer: Host;
   readonly cables: Partial<Record<string, Program>> = {};
-  private readonly services: { name: string; program: Program }[] = [];
+  private readonly services: Service[] = [];
+  private serving: 'primary' | 'replica' = 'primary';
   private readonly clients: Clients[] = [];
   private readonly captures: Capture[] = [];
+  private fromPrimary: Capture | undefined;
   private streams = 0;
+  private files = 0;
 
   constructor(
     readonly network: Network,
@@ -135,6 +157,7 @@ export class Lab {
     this.primary = network.host('primary');
     this.backup = network.host('backup');
     this.replicaHost = choices.remoteReplica === true ? network.host('replica') : this.backup;
+    this.observer = network.host('observer');
     const count = choices.clientHosts ?? 1;
     this.clientHosts = Array.from({ length: count }, (_, index) => network.host(`client${index + 1}`));
   }
@@ -142,6 +165,11 @@ export class Lab {
   /** The service address; `host` 3 is the backup's, 4 the other machine's. */
   address(host = 2): string {
     return this.choices.family === 6 ? `fd77::${host}` : `10.77.0.${host}`;
+  }
+
+  /** The MAC address of the machine with that number. */
+  static mac(host: number): string {
+    return `02:00:00:00:77:${host.toString(16).padStart(2, '0')}`;
   }
 
   get replicaAddress(): string {
@@ -153,7 +181,8 @@ export class Lab {
     await this.plug(this.primary, 2, choices.primaryCable);
     await this.plug(this.backup, 3);
     if (this.replicaHost !== this.backup) await this.plug(this.replicaHost, 4);
-    if (choices.segment === 'switch') this.segment.mirror(this.primary, this.backup);
+    await this.plug(this.observer, 5);
+    if (choices.segment === 'switch') this.segment.mirror(this.primary, this.backup, this.observer);
     if (choices.router === true) await this.addRouter();
     else for (const [index, host] of this.clientHosts.entries()) await this.plug(host, 10 + index, choices.clientCable);
 
@@ -168,10 +197,8 @@ export class Lab {
     if (choices.replica !== null) {
       await this.startService('replica', this.replicaHost, { ...choices.service, ...choices.replica });
     }
-    for (const host of this.clientHosts) {
-      const file = `${this.network.directory}/${host.name}.pcap`;
-      this.captures.push(await Capture.start(host, file, OPENINGS_AND_ENDS));
-    }
+    for (const host of this.clientHosts) this.captures.push(await this.capture(host, OPENINGS_AND_ENDS));
+    this.fromPrimary = await this.capture(this.observer, `ether src ${Lab.mac(2)} or udp port 9`);
   }
 
   /** Starts clients on a host and waits until all are connected. */
@@ -191,9 +218,37 @@ export class Lab {
     return new Daemon(this.backup, this.network.directory, { ...own, ...choices });
   }
 
-  /** The primary is gone, from one frame to the next. */
+  /** Pulls the primary's cable. */
   cut(): void {
     this.segment.unplug(this.primary);
+    this.serving = 'replica';
+  }
+
+  /** Pulls the primary's cable and ends all that runs there; what it had read until then counts. */
+  async powerOff(): Promise<void> {
+    this.cut();
+    const primary = this.services.find(({ name }) => name === 'primary');
+    if (primary === undefined) return;
+    primary.report = await this.takeReport(primary);
+    primary.program.kill('SIGKILL');
+    await primary.program.ended;
+  }
+
+  /** Takes the primary's port out of service with its link left up. */
+  silence(): void {
+    this.segment.disable(this.primary);
+    this.serving = 'replica';
+  }
+
+  /** Makes the clients lose every segment of the service, after whatever the tap sees of it. */
+  deafen(): void {
+    const hook = 'type filter hook ingress device "eth0" priority 0;';
+    const rules = `table netdev deaf { chain ingress { ${hook} meta l4proto tcp tcp sport ${PORT} drop; }; }`;
+    for (const host of this.clientHosts) host.run('nft', rules);
+  }
+
+  undeafen(): void {
+    for (const host of this.clientHosts) host.run('nft', 'delete', 'table', 'netdev', 'deaf');
   }
 
   service(name: 'primary' | 'replica'): Program {
@@ -211,40 +266,59 @@ export class Lab {
     });
   }
 
-  /** Lets the clients end their streams and waits for the services to end theirs. */
+  /** Waits until that many connections of the first client host send nothing but probes of a window of zero. */
+  async probingClosedWindows(count: number): Promise<void> {
+    const [host] = this.clientHosts;
+    await reached('window probes', () => host?.run('ss', '-Htno').match(/timer:\(persist/g)?.length === count);
+  }
+
+  /** Lets the clients end their streams and waits until both sides have. */
   async finish(clients: Program, spreadMs = 0): Promise<void> {
     await this.takeResult(clients, `finish ${spreadMs}`);
+    await this.service(this.serving).until<ServiceStat>('stat', 'the end of every stream', ({ open }) => open === 0);
   }
 
   /** Takes the clients' results as they are now, finished or not. */
-  async interrupt(clients: Program): Promise<void> {
-    await this.takeResult(clients, 'result');
+  async interrupt(clients: Program): Promise<readonly ClientConnection[]> {
+    return this.takeResult(clients, 'result');
   }
 
-  private async takeResult(clients: Program, command: string): Promise<void> {
+  private async takeResult(clients: Program, command: string): Promise<readonly ClientConnection[]> {
     const entry = this.clients.find(({ program: own }) => own === clients);
     const answer = clients.next<Message & { connections: ClientConnection[] }>('result');
-    if (command === 'result') await clients.ask(command);
-    else await Promise.race([clients.ask(command), answer]);
-    if (entry !== undefined) entry.result = (await answer).connections;
+    // The clients that have nothing left to do end at once.
+    if (clients.running) clients.tell(command);
+    const { connections } = await answer;
+    if (entry !== undefined) entry.result = connections;
+    return connections;
+  }
+
+  /** Captures on a host's interface from now on. */
+  capture(host: Host, filter: string): Promise<Capture> {
+    return Capture.start(host, `${this.network.directory}/${host.name}-${++this.files}.pcap`, filter);
   }
 
   /** What happened, judged. Everything must have come to its end. */
   async judge(): Promise<Verdict> {
-    const services = [];
-    for (const { name, program: service } of this.services) {
-      await service.ask<ServiceStat>('drain');
-      const directory = `${this.network.directory}/${name}`;
-      mkdirSync(directory, { recursive: true });
-      const report = await service.ask<Message & { connections: ServiceConnection[] }>(`report ${directory}`);
-      services.push({ name, connections: report.connections });
-    }
+    for (const service of this.services) service.report ??= await this.takeReport(service);
+    const services = this.services.map(({ name, report = [] }) => ({ name, connections: report }));
     const frames = await Promise.all(this.captures.map((capture) => capture.frames()));
     const clients = this.clients.map(({ plan, result }) => ({ plan, connections: result ?? [] }));
-    return judge({ clients, services, frames: frames.flat() });
+    const evidence = { clients, services, frames: frames.flat() };
+    if (this.serving === 'primary' || this.fromPrimary === undefined) return judge(evidence);
+    return judge({ ...evidence, fromPrimary: await this.fromPrimary.frames() });
   }
 
-  private async startService(name: string, host: Host, choices: ServiceOptions): Promise<void> {
+  /** What a service has read, and what its kernel still has for it. */
+  private async takeReport({ name, program: service }: Service): Promise<readonly ServiceConnection[]> {
+    await service.ask<ServiceStat>('drain');
+    const directory = `${this.network.directory}/${name}`;
+    mkdirSync(directory, { recursive: true });
+    const { connections } = await service.ask<Message & { connections: ServiceConnection[] }>(`report ${directory}`);
+    return connections;
+  }
+
+  private async startService(name: 'primary' | 'replica', host: Host, choices: ServiceOptions): Promise<void> {
     const any = this.choices.family === 6 ? '::' : '0.0.0.0';
     const service = host.start(
       'service',
@@ -256,7 +330,7 @@ export class Lab {
       ...options({ ...choices }),
     );
     await service.next('listening');
-    this.services.push({ name, program: service });
+    this.services.push({ name, program: service, report: undefined });
   }
 
   /** Plugs a host into the segment, by way of a cable if there is one. */
@@ -268,6 +342,7 @@ export class Lab {
     } else {
       await this.plugByCable(host, addresses, cable);
     }
+    host.ip(`link set dev eth0 address ${Lab.mac(number)}`);
     this.wholeFrames(this.segment.machine, this.segment.port(host));
   }
 

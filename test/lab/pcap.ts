@@ -1,5 +1,4 @@
 /** Reads what tcpdump captured: enough of each frame to find what must not be there. */
-import { existsSync, readFileSync } from 'node:fs';
 
 /** A captured frame; fields of a layer are absent when the frame has no such layer. */
 export interface Frame {
@@ -20,22 +19,23 @@ export interface Frame {
     readonly sender: string;
     readonly target: string;
   };
-  readonly icmp?: { readonly type: number };
+  /** `target` of neighbour discovery. */
+  readonly icmp?: { readonly type: number; readonly target?: string };
 }
 
 export const FIN = 1;
 export const SYN = 2;
 export const RST = 4;
+export const ACK = 16;
 
 const MAGIC = 0xa1b2c3d4;
 const PROTOCOL = { tcp: 6, udp: 17, icmp: 1, icmp6: 58 } as const;
 
 /** All whole frames of a capture file in the machine's byte order with microsecond times. */
-export function readCapture(path: string): Frame[] {
-  const file = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+export function parseCapture(file: Buffer): Frame[] {
   const frames: Frame[] = [];
   if (file.length < 24) return frames;
-  if (file.readUInt32LE(0) !== MAGIC) throw new Error(`${path}: not a capture file of this machine`);
+  if (file.readUInt32LE(0) !== MAGIC) throw new Error('not a capture file of this machine');
   for (let at = 24; at + 16 <= file.length;) {
     const length = file.readUInt32LE(at + 8);
     if (at + 16 + length > file.length) break; // still being written
@@ -73,6 +73,9 @@ function parseFrame(atMs: number, bytes: Buffer): Frame {
 }
 
 function parseTransport(protocol: number, bytes: Buffer): Pick<Frame, 'ports' | 'tcp' | 'icmp'> {
+  if (protocol === PROTOCOL.icmp6 && bytes.length >= 24) {
+    return { icmp: { type: bytes.readUInt8(0), target: ip6(bytes, 8) } };
+  }
   if ((protocol === PROTOCOL.icmp || protocol === PROTOCOL.icmp6) && bytes.length >= 1) {
     return { icmp: { type: bytes.readUInt8(0) } };
   }

@@ -1,21 +1,47 @@
 /** The primary dies while clients push records. */
 import test from 'ava';
-import { openLab } from './lab';
+import { crash, workAll } from './scenario';
 
 test('200 pushing connections go on', async (t) => {
-  const lab = await openLab(t);
-  const daemon = lab.daemon();
-  await daemon.start();
-  const clients = await lab.connect({ connections: 200 });
-  await lab.allProgress(clients);
-  await daemon.until('200 connections tracked', ({ connections }) => connections.tracked === 200);
-  lab.cut();
-  const { failovers } = await daemon.until('proxy', ({ state }) => state === 'proxy');
-  t.log(failovers);
-  await lab.allProgress(clients);
-  await lab.finish(clients);
-  const verdict = await lab.judge();
-  t.log(verdict);
-  t.deepEqual(verdict.problems, []);
-  t.deepEqual(await daemon.stop(), []);
+  await crash(t, { client: { connections: 200 } });
+});
+
+test('1,000 connections go on through a listen backlog of 128', async (t) => {
+  await crash(t, { service: { backlog: 128 }, client: { connections: 1000, interval: 100 } });
+});
+
+test('clients of a primary that loses its power go on', async (t) => {
+  await crash(t, { cut: ({ lab }) => lab.powerOff() });
+});
+
+test('clients of a primary whose port falls silent with its link up go on', async (t) => {
+  await crash(t, {
+    cut: ({ lab }) => {
+      lab.silence();
+    },
+  });
+});
+
+test('two client hosts that use the same ports are told apart', async (t) => {
+  const client = { connections: 40 };
+  let others: Parameters<typeof workAll>[0]['clients'];
+  await crash(t, {
+    clientHosts: 2,
+    sysctl: { client: { 'net.ipv4.ip_local_port_range': '40000 40049' } },
+    client,
+    tracked: 80,
+    before: async (running) => {
+      const { lab } = running;
+      others = await lab.connect(client, lab.address(), lab.clientHosts[1]);
+      await workAll(running);
+      await workAll({ ...running, clients: others });
+    },
+    after: async (running) => {
+      await workAll(running);
+      await workAll({ ...running, clients: others });
+    },
+    finish: async ({ lab, clients }) => {
+      await Promise.all([lab.finish(clients), lab.finish(others)]);
+    },
+  });
 });

@@ -1,0 +1,70 @@
+/** Connections that are idle, half-closed or just closing when the primary dies. */
+import test from 'ava';
+import type { ClientStat, ServiceStat } from './lab';
+import { crash, fallSilent, goOn, nothing } from './scenario';
+
+const CONNECTIONS = 20;
+
+test('idle connections notice nothing', async (t) => {
+  await crash(t, { before: fallSilentAfterWork, after: goOn });
+});
+
+test('idle connections without a byte sent notice nothing', async (t) => {
+  await crash(t, {
+    // The first records of the connections are spread over the interval.
+    client: { connections: CONNECTIONS, interval: 3_600_000 },
+    before: async ({ clients }) => {
+      await clients.ask('pause');
+    },
+    after: nothing,
+  });
+});
+
+test('the service has closed its side and reads on', async (t) => {
+  await crash(t, {
+    service: { closeFirst: true },
+    client: { connections: CONNECTIONS, serverClosesFirst: true },
+    before: async ({ lab, clients }) => {
+      await clients.until<ClientStat>('stat', 'the end of the service', ({ ended }) => ended === CONNECTIONS);
+      await lab.allProgress(clients);
+    },
+  });
+});
+
+test('the client has closed its side and waits for an answer', async (t) => {
+  const goodbye = 5000;
+  let finished: Promise<void> | undefined;
+  await crash(t, {
+    service: { goodbye, holdGoodbye: true },
+    replica: { holdGoodbye: false },
+    client: { connections: CONNECTIONS, goodbye },
+    before: async (running) => {
+      const { lab } = running;
+      await fallSilentAfterWork(running);
+      finished = lab.finish(running.clients);
+      const primary = lab.service('primary');
+      await primary.until<ServiceStat>('stat', 'the end of every upload', ({ ended }) => ended === CONNECTIONS);
+    },
+    after: nothing,
+    finish: async () => finished,
+  });
+});
+
+test('clients close before, while and after the primary dies', async (t) => {
+  let finished: Promise<void> | undefined;
+  await crash(t, {
+    client: { connections: 200, interval: 10 },
+    cut: async ({ lab, clients }) => {
+      finished = lab.finish(clients, 600);
+      await clients.until<ClientStat>('stat', 'the first ends', ({ done }) => done > 30);
+      lab.cut();
+    },
+    after: nothing,
+    finish: async () => finished,
+  });
+});
+
+async function fallSilentAfterWork(running: Parameters<typeof goOn>[0]): Promise<void> {
+  await running.lab.allProgress(running.clients);
+  await fallSilent(running);
+}

@@ -1,0 +1,157 @@
+/**
+ * The shape that most tests of the lab share: clients at work, the primary's cable pulled, the replica goes on, and in the end
+ * the judge has nothing to say. What a test is about is a difference from that.
+ */
+import type { ExecutionContext } from 'ava';
+import type { ServiceReport } from '../../src/daemon/contract';
+import type { Program } from '../../src/demo/program';
+import type { Daemon, DaemonOptions } from './daemon';
+import type { Verdict } from './judge';
+import type { ClientOptions, ClientStat, Lab, LabOptions, ServiceStat } from './lab';
+import { openLab } from './lab';
+
+/** A fail-over under way. */
+export interface Crash {
+  readonly lab: Lab;
+  readonly daemon: Daemon;
+  readonly clients: Program;
+}
+
+export type Step = (crash: Crash) => Promise<void> | void;
+
+export interface CrashOptions extends LabOptions {
+  readonly client?: ClientOptions;
+  readonly daemon?: Partial<DaemonOptions>;
+  /** Connections that the daemon must know of before the cut; default: those of `client`. */
+  readonly tracked?: number;
+  /** Until the cut; by default every connection makes progress. */
+  readonly before?: Step;
+  /** By default the cable is pulled. */
+  readonly cut?: Step;
+  /** Between the take-over and the end; by default every connection makes progress. */
+  readonly after?: Step;
+  /** The end; by default all clients end their streams and wait for the end of the service's. */
+  readonly finish?: Step;
+}
+
+export interface Outcome {
+  readonly verdict: Verdict;
+  /** When the fail-over was done. */
+  readonly taken: ServiceReport;
+}
+
+/** Runs a fail-over that nobody may notice. */
+export async function crash(t: ExecutionContext, choices: CrashOptions = {}): Promise<Outcome> {
+  const { client = {}, daemon: config, before, cut, after, finish, tracked, ...topology } = choices;
+  const connections = client.connections ?? 20;
+  const lab = await openLab(t, topology);
+  const daemon = lab.daemon(config);
+  await daemon.start();
+  const clients = await lab.connect({ ...client, connections });
+  const running: Crash = { lab, daemon, clients };
+
+  await (before ?? workAll)(running);
+  await daemon.until('all connections tracked', (status) => status.connections.tracked === (tracked ?? connections));
+  await (cut ?? pullCable)(running);
+  const taken = await daemon.until('the replica has taken over', ({ state }) => state === 'proxy');
+  await (after ?? workAll)(running);
+  await (finish ?? finishAll)(running);
+
+  const verdict = await lab.judge();
+  const [failover] = taken.failovers;
+  t.log(summary(verdict, taken));
+  t.deepEqual(verdict.problems, [], daemon.log);
+  t.is(taken.failovers.length, 1);
+  t.is(failover?.lost, 0);
+  t.deepEqual(await daemon.stop(), [], 'the backup is as it was before');
+  return { verdict, taken };
+}
+
+export const nothing: Step = () => undefined;
+
+/** Every connection makes progress. */
+export async function workAll({ lab, clients }: Crash): Promise<void> {
+  await lab.allProgress(clients);
+}
+
+/** The clients start nothing new, and everything on its way arrives. */
+export async function fallSilent({ clients }: Crash): Promise<void> {
+  await clients.ask('pause');
+  await clients.until<ClientStat>('stat', 'silence', ({ waiting }) => waiting === 0);
+}
+
+export async function goOn(running: Crash): Promise<void> {
+  await running.clients.ask('go');
+  await workAll(running);
+}
+
+/**
+ * A download in which each client has asked for `record` bytes, all of which have left the primary and none of which has arrived
+ * when the cable is pulled; afterwards the clients ask for more.
+ */
+export function answersUnderWay(record: number, connections = 10): CrashOptions {
+  return {
+    service: { mode: 'get' },
+    client: { mode: 'get', connections, record, interval: 0 },
+    before: async (running) => {
+      const { lab, clients } = running;
+      // Enough for a congestion window that lets the whole answer go.
+      await clients.until<ClientStat>('stat', 'warm connections', ({ receivedMin }) => receivedMin >= 16 * record);
+      await fallSilent(running);
+      const primary = lab.service('primary');
+      const { written } = await primary.ask<ServiceStat>('stat');
+      lab.deafen();
+      await clients.ask('go');
+      await primary.until<ServiceStat>('stat', 'answers under way', (stat) => {
+        const answered = stat.written === written + connections * record;
+        return answered && stat.unsent === 0 && stat.unacknowledged >= connections * record;
+      });
+    },
+    cut: ({ lab }) => {
+      lab.cut();
+      lab.undeafen();
+    },
+    after: async ({ clients }) => {
+      const { receivedMax } = await clients.ask<ClientStat>('stat');
+      await clients.until<ClientStat>(
+        'stat',
+        'more answers',
+        ({ receivedMin }) => receivedMin > receivedMax + 2 * record,
+      );
+    },
+  };
+}
+
+/** Uploads of `total` bytes as fast as they go, cut when a third has been read. */
+export function uploads(total: number, connections = 4): CrashOptions {
+  return {
+    client: { connections, interval: 0, record: 65536, total },
+    before: async ({ lab }) => {
+      const primary = lab.service('primary');
+      await primary.until<ServiceStat>('stat', 'a third of each upload', ({ readMin }) => readMin > total / 3);
+    },
+    after: async ({ clients }) => {
+      await clients.until<ClientStat>('stat', 'the whole upload', ({ acknowledgedMin }) => acknowledgedMin === total);
+    },
+  };
+}
+
+function pullCable({ lab }: Crash): void {
+  lab.cut();
+}
+
+async function finishAll({ lab, clients }: Crash): Promise<void> {
+  await lab.finish(clients);
+}
+
+function summary(
+  { kept, connections, longestSilenceMs, unacknowledgedBytes }: Verdict,
+  { failovers }: ServiceReport,
+): string {
+  const [failover] = failovers;
+  const ms = (value = NaN) => `${value.toFixed(0)} ms`;
+  return (
+    `${kept} of ${connections} kept, detected in ${ms(failover?.detectionMs)}, recovered in ${ms(failover?.recoveryMs)}, ` +
+    `longest silence ${ms(longestSilenceMs)}, ${unacknowledgedBytes} bytes taken by the primary and not acknowledged`
+  );
+}
