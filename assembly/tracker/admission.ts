@@ -1,6 +1,7 @@
 /**
  * Who gets a record. Half-open connections have a budget of their own and make room among themselves, oldest first, so
- * a SYN flood costs other half-open connections their record but never an established one.
+ * a SYN flood costs other half-open connections their record but never an established one. In a full table those that
+ * are over go first.
  */
 import { Reason, TcpState } from '../abi/codes';
 import { NONE } from '../abi/layout';
@@ -9,28 +10,45 @@ import { connectionCapacity, Ptr } from '../memory/regions';
 import { Packet, TcpFlag } from '../parser/packet';
 import { Connection, connectionAt, stateOf } from './connection';
 import { halfOpenCount, ListId, listHalfOpen, oldestHalfOpen, unlist } from './lists';
-import { addConnection, removeConnection, serviceOf } from './table';
+import { addConnection, isOver, removeConnection, serviceOf, usedRecords } from './table';
 
 /** Half-open records: an eighth of the table. Arbitrary: some thousand, as a listener's SYN queue. */
 const HALF_OPEN_SHIFT: u32 = 3;
+
+/** Records looked at for one that is over, when the table is full. Arbitrary: what a frame may cost at worst. */
+const RECLAIM_STEPS: u32 = 64;
+
+let reclaimAt: u32 = 0;
 
 /** A new record for this tuple, NONE when the table is full of established connections. */
 export function admit(client: Ptr, clientPort: u32, server: Ptr, serverPort: u32, p: Packet, service: u32): u32 {
   const halfOpen = (p.flags & TcpFlag.Syn) != 0;
   if (halfOpen && halfOpenCount() >= max<u32>(connectionCapacity >>> HALF_OPEN_SHIFT, 1)) evictHalfOpen();
   let i = addConnection(client, clientPort, server, serverPort, p.vlan, service, p.ipVersion);
-  if (i == NONE && halfOpenCount() > 0) {
-    evictHalfOpen();
+  if (i == NONE && (reclaimOver() || evictHalfOpen())) {
     i = addConnection(client, clientPort, server, serverPort, p.vlan, service, p.ipVersion);
   }
   return i;
 }
 
-function evictHalfOpen(): void {
+function evictHalfOpen(): bool {
   const i = oldestHalfOpen();
-  if (i == NONE) return;
+  if (i == NONE) return false;
   removeConnection(connectionAt(i));
   refuse(Reason.HalfOpenBudget);
+  return true;
+}
+
+/** Gives back one of the next few records when its connection is over: the sweep would have, some seconds later. */
+function reclaimOver(): bool {
+  for (let n = min<u32>(usedRecords(), RECLAIM_STEPS); n > 0; n--) {
+    if (reclaimAt >= usedRecords()) reclaimAt = 0;
+    const c = connectionAt(reclaimAt++);
+    if (stateOf(c) == TcpState.Free || !isOver(c) || c.ready != 0) continue;
+    removeConnection(c);
+    return true;
+  }
+  return false;
 }
 
 /** Puts the record on the list of half-open ones, or takes it off, as its state says. */
