@@ -106,7 +106,7 @@ for (const build of BUILDS) {
     const [ack, probe, ...others] = flow.toReplica();
     t.is(others.length, 0);
     t.like(ack, { flags: 'A', seq: flow.client.next, ack: flow.stack.next });
-    t.like(probe, { flags: 'A', seq: flow.client.next - 1, ack: flow.stack.next + 1 });
+    t.like(probe, { flags: 'A', seq: flow.client.next - 2, ack: flow.stack.next + 1 });
     t.is(probe?.payload.length, 1);
     t.deepEqual(flow.confirm().toClient(), []);
     t.is(flow.record().phase, Phase.Live);
@@ -194,7 +194,7 @@ for (const build of BUILDS) {
       again.map(({ seq, ack }) => [seq, ack]),
       [
         [flow.client.next, flow.stack.next],
-        [flow.client.next - 1, flow.stack.next + 1],
+        [flow.client.next - 2, flow.stack.next + 1],
       ],
     );
     t.is(flow.confirm().record().phase, Phase.Live);

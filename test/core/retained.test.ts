@@ -1,0 +1,200 @@
+/** The store of retained bytes against a model that keeps each byte of a stream by its own number. */
+import test from 'ava';
+import fc from 'fast-check';
+import { BLOCK_BYTES, CONNECTION_BYTES, CONNECTION_FLOWS } from '../../assembly/abi/layout';
+import { Risk } from '../../assembly/abi/codes';
+import { Flow } from '../support/flow';
+import { type Core, start } from '../support/wasm';
+import { World } from '../support/world';
+
+const BUILDS = ['debug', 'test'] as const;
+
+/** Payload bytes of a block: the rest is its header. */
+const BLOCK_DATA = BLOCK_BYTES - 12;
+const PER_FLOW = 3 * BLOCK_DATA;
+
+type Step =
+  | { readonly kind: 'retain'; readonly offset: number; readonly length: number; readonly fill: number }
+  | { readonly kind: 'release'; readonly offset: number };
+
+const steps = fc.array(
+  fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constant('retain' as const),
+        offset: fc.nat(6000),
+        length: fc.integer({ min: 1, max: 3000 }),
+        fill: fc.nat(255),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('release' as const), offset: fc.nat(6000) }) },
+  ),
+  { maxLength: 40 },
+);
+
+/** Bytes by their offset from the first number: exact, slow, and ignorant of blocks. */
+class Model {
+  readonly bytes = new Map<number, number>();
+  released = 0;
+}
+
+class Store {
+  readonly core: Core<'debug' | 'test'>;
+  readonly flows: readonly [number, number];
+
+  constructor(build: (typeof BUILDS)[number], retainedBytes = 1 << 20, retainedPerConnection = PER_FLOW) {
+    this.core = start(build, { retainedBytes, retainedPerConnection });
+    const base = this.core.exports.connectionsBase() >>> 0;
+    this.flows = [base + CONNECTION_FLOWS, base + CONNECTION_BYTES + CONNECTION_FLOWS];
+    for (const flow of this.flows) this.core.exports.probeEmptyFlow(flow);
+  }
+
+  /** How many bytes were refused. */
+  retain(flow: number, seq: number, bytes: Uint8Array): number {
+    const at = this.core.exports.rxSlot() >>> 0;
+    this.core.bytes.set(bytes, at);
+    return this.core.exports.probeRetain(flow, seq >>> 0, at, bytes.length) >>> 0;
+  }
+
+  read(flow: number, seq: number, length: number): Uint8Array {
+    const at = this.core.exports.rxSlot() >>> 0;
+    this.core.bytes.fill(0xa5, at, at + length + 1);
+    this.core.exports.probeReadRetained(flow, seq >>> 0, at, length);
+    if (this.core.bytes[at + length] !== 0xa5) throw new Error('read more than asked for');
+    return this.core.bytes.slice(at, at + length);
+  }
+
+  kept(flow: number): number {
+    return this.core.exports.probeRetainedBytes(flow) >>> 0;
+  }
+
+  contiguous(flow: number, seq: number, limit: number): number {
+    return this.core.exports.probeContiguous(flow, seq >>> 0, limit) >>> 0;
+  }
+
+  first(flow: number, seq: number, end: number): number {
+    return this.core.exports.probeFirstRetained(flow, seq >>> 0, end >>> 0) >>> 0;
+  }
+
+  used(): number {
+    return this.core.exports.retainedUsed() >>> 0;
+  }
+}
+
+for (const build of BUILDS) {
+  test(`${build}: random segments against the model`, (t) => {
+    const property = fc.property(fc.constantFrom(1000, 0xfffff000, 0x7ffff000), steps, (base, list: Step[]) => {
+      const store = new Store(build, 1 << 20, 1 << 18);
+      const [flow] = store.flows;
+      const model = new Model();
+      for (const step of list) {
+        if (step.kind === 'release') {
+          store.core.exports.probeReleaseBefore(flow, (base + step.offset) >>> 0);
+          model.released = Math.max(model.released, step.offset);
+          continue;
+        }
+        const bytes = Uint8Array.from({ length: step.length }, (_, i) => (step.fill + i) % 256);
+        if (store.retain(flow, base + step.offset, bytes) !== 0) throw new Error('refused within the budget');
+        for (const [i, byte] of bytes.entries()) {
+          const offset = step.offset + i;
+          // The first copy stays, for as long as it has to.
+          if (!model.bytes.has(offset) || offset < model.released) model.bytes.set(offset, byte);
+        }
+      }
+      // Bytes before the release may be gone; all others are there, and right.
+      let offset = model.released;
+      while (offset < 9000) {
+        const seq = base + offset;
+        const found = (store.first(flow, seq, base + 9000) - base) >>> 0;
+        let expected = offset;
+        while (expected < 9000 && !model.bytes.has(expected)) expected++;
+        if (found !== expected) throw new Error(`first at ${offset}: ${found}, not ${expected}`);
+        let length = 0;
+        while (model.bytes.has(found + length)) length++;
+        const run = store.contiguous(flow, base + found, 9000 - found);
+        if (run !== Math.min(length, 9000 - found)) throw new Error(`run at ${found}: ${run}, not ${length}`);
+        const bytes = store.read(flow, base + found, run);
+        for (const [i, byte] of bytes.entries()) {
+          if (byte !== model.bytes.get(found + i)) throw new Error(`byte ${found + i}`);
+        }
+        offset = found + Math.max(run, 1);
+      }
+      store.core.exports.probeReleaseAll(flow);
+      return store.used() === 0 && store.kept(flow) === 0;
+    });
+    t.notThrows(() => {
+      fc.assert(property, { numRuns: build === 'debug' ? 60 : 200 });
+    });
+  });
+
+  test(`${build}: the first copy of a byte stays`, (t) => {
+    const store = new Store(build);
+    const [flow] = store.flows;
+    store.retain(flow, 100, Uint8Array.of(1, 2, 3));
+    store.retain(flow, 98, Uint8Array.of(9, 9, 9, 9, 9, 9, 9));
+    t.deepEqual([...store.read(flow, 98, 7)], [9, 9, 1, 2, 3, 9, 9]);
+  });
+
+  test(`${build}: one flow takes no more than its budget, and says what it refused`, (t) => {
+    const store = new Store(build);
+    const [flow, other] = store.flows;
+    const chunk = new Uint8Array(1000).fill(7);
+    let refused = 0;
+    for (let i = 0; i < 10; i++) refused += store.retain(flow, 5000 + 1000 * i, chunk);
+    t.is(store.kept(flow) + refused, 10_000);
+    t.true(store.kept(flow) <= PER_FLOW && store.kept(flow) > PER_FLOW - 1000);
+    t.is(store.retain(other, 5000, chunk), 0, 'another flow has its own');
+    store.core.exports.probeReleaseBefore(flow, 5000 + BLOCK_DATA);
+    t.is(store.retain(flow, 5000 + store.kept(flow) + BLOCK_DATA, chunk), 0, 'what is released is free again');
+  });
+
+  test(`${build}: one flow of tiny pieces with gaps takes no more blocks than its budget pays for`, (t) => {
+    const store = new Store(build);
+    const [flow, other] = store.flows;
+    for (let i = 0; i < 600; i++) store.retain(flow, 2 * i, Uint8Array.of(i));
+    t.true(store.used() <= PER_FLOW + 3 * BLOCK_BYTES, `${store.used()} bytes of the pool`);
+    t.is(store.retain(other, 1, new Uint8Array(PER_FLOW)), 0, 'the others keep theirs');
+  });
+
+  test(`${build}: the pool is shared, and full for everybody when it is full`, (t) => {
+    const store = new Store(build, 4 * BLOCK_BYTES, 1 << 20);
+    const [flow, other] = store.flows;
+    t.is(store.retain(flow, 0, new Uint8Array(3 * BLOCK_DATA)), 0);
+    t.is(store.retain(other, 0, new Uint8Array(2 * BLOCK_DATA)), BLOCK_DATA);
+    t.is(store.used(), 4 * BLOCK_BYTES);
+    store.core.exports.probeReleaseAll(flow);
+    t.is(store.retain(other, BLOCK_DATA, new Uint8Array(3 * BLOCK_DATA)), 0);
+  });
+
+  test(`${build}: acknowledged bytes leave the store, whoever sent them`, (t) => {
+    const flow = new Flow(new World(build)).established();
+    flow.client.data(5000).primary.data(7000);
+    // The primary's segment acknowledged the client's bytes; its own wait for the client.
+    t.is(flow.record().inbound.retained, 0);
+    t.is(flow.record().outbound.retained, 7000);
+    flow.client.ack();
+    t.is(flow.world.retainedUsed(), 0);
+  });
+
+  test(`${build}: a server that outruns the budget puts the connection at risk until its client catches up`, (t) => {
+    const flow = new Flow(new World(build, { capacity: { retainedPerConnection: 4000 } })).established();
+    for (let i = 0; i < 5; i++) flow.primary.data(1400);
+    t.is(flow.record().risk, Risk.RetainedBudget);
+    flow.client.ack();
+    t.is(flow.record().risk, Risk.None);
+  });
+
+  test(`${build}: the store is empty again when connections end or are given up`, (t) => {
+    for (const into of [
+      (flow: Flow) => flow.client.rst(),
+      (flow: Flow) => flow.primary.rst({ seq: flow.primary.next }),
+      (flow: Flow) => flow.crash().client.rst(),
+    ]) {
+      const flow = new Flow(new World(build)).established().client.data(3000);
+      t.true(flow.world.retainedUsed() > 0);
+      into(flow);
+      t.is(flow.world.retainedUsed(), 0);
+    }
+  });
+}

@@ -1,0 +1,244 @@
+/** The connection table through frames: against a model, full, flooded, and at its sizes. */
+import test from 'ava';
+import fc from 'fast-check';
+import { Port, Reason, ServiceState, TcpState } from '../../assembly/abi/codes';
+import {
+  CONNECTION_BYTES,
+  DEFAULT_CONNECTIONS,
+  DEFAULT_RETAINED_BYTES,
+  MAX_CONNECTIONS,
+  SERVICE_HALF_OPEN,
+  SERVICE_TRACKED,
+} from '../../assembly/abi/layout';
+import { Flow } from '../support/flow';
+import { ipBytes, tcpFrame } from '../support/frames';
+import { slowChecksum } from '../support/checksum';
+import { World } from '../support/world';
+
+const BUILDS = ['debug', 'release'] as const;
+
+/** Longest idle time of a connection that was reset, ms (arbitrary limit of the core: see timers). */
+const CLOSED_MS = 30_000;
+
+type Step = { readonly kind: 'open' | 'use' | 'end'; readonly client: number } | { readonly kind: 'sweep' };
+
+const steps = fc.array(
+  fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('open' as const, 'use' as const, 'end' as const),
+        client: fc.nat(59),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('sweep' as const) }) },
+  ),
+  { maxLength: 300 },
+);
+
+/** Clients that differ in one part of the tuple only, so that many home slots are near each other by chance alone. */
+function clientOf(world: World, i: number): Flow {
+  const client = `10.0.${i % 3}.9`;
+  const tags = i % 4 === 0 ? [{ vid: 1 + (i % 5) }] : [];
+  return new Flow(world, { client, clientPort: 40_000 + i, tags });
+}
+
+for (const build of BUILDS) {
+  test(`${build}: random opening, use, end and reuse against a Map`, (t) => {
+    const property = fc.property(steps, fc.nat(0xffff), (list: Step[], key) => {
+      // 64 records of which 60 are asked for: nothing is refused, records are used again and again.
+      const world = new World(build, { capacity: { connections: 64, key: [key, 1, 2, 3] } });
+      const flows = Array.from({ length: 60 }, (_, i) => clientOf(world, i));
+      const model = new Map<number, TcpState>();
+      for (const step of list) {
+        if (step.kind === 'sweep') {
+          world.run(CLOSED_MS + 1000, 1000);
+          for (const [i, state] of model) if (state === TcpState.Closed) model.delete(i);
+          continue;
+        }
+        const flow = flows[step.client];
+        if (flow === undefined) continue;
+        const state = model.get(step.client);
+        if (step.kind === 'open' && state !== TcpState.Established) {
+          flow.client.received = 0;
+          flow.primary.received = 0;
+          flow.established();
+          model.set(step.client, TcpState.Established);
+        }
+        if (step.kind === 'use' && state === TcpState.Established) flow.client.data(10).primary.ack();
+        if (step.kind === 'end' && state === TcpState.Established) {
+          flow.client.rst();
+          model.set(step.client, TcpState.Closed);
+        }
+        // Whoever is used is not swept meanwhile.
+      }
+      const found = new Map([...world.records()].map(({ index, state }) => [index, state]));
+      if (found.size !== model.size || world.service(SERVICE_TRACKED) !== model.size) {
+        throw new Error(`${found.size} records, ${world.service(SERVICE_TRACKED)} tracked, not ${model.size}`);
+      }
+      for (const [i, flow] of flows.entries()) {
+        if (flow.found()?.state !== model.get(i)) throw new Error(`client ${i}: ${flow.found()?.state ?? 'none'}`);
+        // Found by a lookup as well, not only by a walk over the records: its segment moves it.
+        if (model.get(i) === TcpState.Established) {
+          world.now += 1;
+          if (flow.client.data(1).record().seenMs !== world.now) throw new Error(`client ${i} is not found`);
+        }
+      }
+    });
+    t.notThrows(() => {
+      fc.assert(property, { numRuns: build === 'debug' ? 15 : 60 });
+    });
+  });
+
+  test(`${build}: a record is used again with another generation, and nothing of its last use`, (t) => {
+    const world = new World(build, { capacity: { connections: 1 } });
+    const first = new Flow(world, {
+      clientPort: 1,
+      clientOffer: { tsval: 5 },
+      primaryOffer: { tsval: 6 },
+    }).established();
+    const { generation } = first.client.data(1000).record();
+    first.client.rst();
+    world.run(CLOSED_MS + 1000, 1000);
+    t.is(first.found(), undefined);
+    const second = new Flow(world, { clientPort: 2 }).established();
+    const fresh = new Flow(new World(build, { capacity: { connections: 1 } }), { clientPort: 2 });
+    fresh.world.now = world.now;
+    fresh.established();
+    t.is(second.record().generation, generation + 1);
+    t.deepEqual({ ...second.record(), generation: 0 }, { ...fresh.record(), generation: 0 });
+  });
+
+  test(`${build}: a SYN flood costs half-open records only, and no established connection`, (t) => {
+    const world = new World(build, { capacity: { connections: 64 } });
+    const live = Array.from({ length: 50 }, (_, i) => new Flow(world, { clientPort: 100 + i }).established());
+    for (let i = 0; i < 500; i++) new Flow(world, { client: '10.9.9.9', clientPort: 1000 + i }).synSent();
+    t.true(live.every((flow) => flow.found()?.state === TcpState.Established));
+    // An eighth of the table, the youngest ones.
+    t.is(world.service(SERVICE_HALF_OPEN), 8);
+    t.is(world.refused(Reason.HalfOpenBudget), 492);
+    t.deepEqual(
+      [...world.records()]
+        .filter(({ state }) => state === TcpState.SynSent)
+        .map(({ clientPort }) => clientPort)
+        .sort(),
+      Array.from({ length: 8 }, (_, i) => 1492 + i),
+    );
+    for (const flow of live) t.is(flow.client.data(1).record().inbound.end, flow.client.next);
+  });
+
+  test(`${build}: an established connection leaves the half-open budget`, (t) => {
+    const world = new World(build, { capacity: { connections: 64 } });
+    const flow = new Flow(world).synSent();
+    t.is(world.service(SERVICE_HALF_OPEN), 1);
+    flow.primary.synAck();
+    t.is(world.service(SERVICE_HALF_OPEN), 1);
+    flow.client.ack();
+    t.is(world.service(SERVICE_HALF_OPEN), 0);
+    new Flow(world, { clientPort: 7 }).synSent().client.rst();
+    t.is(world.service(SERVICE_HALF_OPEN), 0);
+  });
+
+  test(`${build}: half-open records give way when the table is full`, (t) => {
+    const world = new World(build, { capacity: { connections: 8 } });
+    for (let i = 0; i < 7; i++) new Flow(world, { clientPort: 1 + i }).established();
+    const half = new Flow(world, { clientPort: 50 }).synSent();
+    t.is(new Flow(world, { clientPort: 60 }).established().record().state, TcpState.Established);
+    t.is(half.found(), undefined);
+    t.is(world.refused(Reason.TableFull), 0);
+  });
+
+  test(`${build}: connections that are over give way first`, (t) => {
+    const ends: readonly ((flow: Flow) => Flow)[] = [(flow) => flow.closed(), (flow) => flow.timeWait()];
+    for (const end of ends) {
+      const world = new World(build, { capacity: { connections: 16 } });
+      for (let i = 0; i < 14; i++) new Flow(world, { clientPort: 1 + i }).established();
+      const half = new Flow(world, { clientPort: 50 }).synSent();
+      const over = end(new Flow(world, { clientPort: 60 }));
+      t.is(new Flow(world, { clientPort: 70 }).established().record().state, TcpState.Established);
+      t.is(over.found(), undefined);
+      t.not(half.found(), undefined);
+      t.is(world.refused(Reason.TableFull), 0);
+    }
+  });
+
+  test(`${build}: the memory does not grow, and what a connection costs is stated`, (t) => {
+    const world = new World(build, { capacity: { connections: 1000, retainedBytes: 1 << 20 } });
+    const before = world.core.memory.buffer.byteLength;
+    for (let i = 0; i < 2000; i++) new Flow(world, { clientPort: i + 1 }).established().client.data(100);
+    world.setState(ServiceState.Recovery);
+    world.run(1000);
+    t.is(world.core.memory.buffer.byteLength, before);
+
+    // A record, and four index entries of 8 bytes (two tuples, at most half full) rounded up to a power of two.
+    const pages = (connections: number): number => world.core.exports.pagesNeeded(connections, 0) >>> 0;
+    const perConnection = ((pages(DEFAULT_CONNECTIONS) - pages(1)) * 65536) / DEFAULT_CONNECTIONS;
+    t.true(perConnection <= CONNECTION_BYTES + 4 * 8 + 1, `${perConnection} bytes`);
+    t.is(CONNECTION_BYTES, 320);
+  });
+}
+
+/** A frame whose client address and port can be set without building it anew. */
+class Template {
+  readonly frame: Uint8Array;
+
+  constructor(options: Parameters<typeof tcpFrame>[0]) {
+    this.frame = tcpFrame(options);
+  }
+
+  /** The frame for client `i`: 10.1.x.y, inbound or outbound. */
+  for(i: number, inbound: boolean): Uint8Array {
+    const { frame } = this;
+    const address = ipBytes(`10.${1 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`);
+    frame.set(address, inbound ? 26 : 30);
+    frame.set([0, 0], 24);
+    const checksum = slowChecksum(frame.subarray(14, 34));
+    frame.set([checksum >> 8, checksum & 255], 24);
+    frame.set([0, 0], 50);
+    const tcp = frame.subarray(34);
+    const pseudo = Uint8Array.of(...frame.subarray(26, 34), 0, 6, 0, tcp.length);
+    const sum = slowChecksum(pseudo, tcp);
+    frame.set([sum >> 8, sum & 255], 50);
+    return frame;
+  }
+}
+
+test('release: 100,000 connections in the default configuration', (t) => {
+  const world = new World('release', {
+    capacity: { connections: DEFAULT_CONNECTIONS, retainedBytes: DEFAULT_RETAINED_BYTES },
+  });
+  const server = { src: '10.0.0.2', srcPort: 7000, dst: '10.1.0.0', dstPort: 40_000 };
+  const client = { src: '10.1.0.0', srcPort: 40_000, dst: '10.0.0.2', dstPort: 7000 };
+  const syn = new Template({ ...client, seq: 1000, flags: 'S' });
+  const synAck = new Template({ ...server, seq: 5000, ack: 1001, flags: 'SA' });
+  const ack = new Template({ ...client, seq: 1001, ack: 5001 });
+  const data = new Template({ ...client, seq: 1001, ack: 5001, flags: 'PA', payload: 'x' });
+  const { exports, bytes } = world.core;
+  const slot = exports.rxSlot() >>> 0;
+  const give = (frame: Uint8Array): void => {
+    bytes.set(frame, slot);
+    exports.receive(Port.Wire, frame.length, frame.length, 1000);
+  };
+  for (let i = 0; i < 100_000; i++) {
+    give(syn.for(i, true));
+    give(synAck.for(i, false));
+    give(ack.for(i, true));
+  }
+  t.is(world.service(SERVICE_TRACKED), 100_000);
+  for (let i = 0; i < 100_000; i += 97) give(data.for(i, true));
+  t.deepEqual(
+    world.refusals().filter((n) => n !== 0),
+    [],
+  );
+  t.is(exports.connectionsUsed() >>> 0, 100_000);
+  const moved = [...world.records()].filter(({ inbound }) => inbound.end === 1002).length;
+  t.is(moved, Math.ceil(100_000 / 97));
+});
+
+test('release: a million connections can be configured', (t) => {
+  const world = new World('release', { capacity: { connections: MAX_CONNECTIONS, retainedBytes: 1 << 20 } });
+  for (let i = 0; i < 50; i++) new Flow(world, { clientPort: 100 + i }).established();
+  t.is(world.service(SERVICE_TRACKED), 50);
+  t.is(MAX_CONNECTIONS >= 1_000_000, true);
+  t.throws(() => new World('release', { capacity: { connections: MAX_CONNECTIONS + 1 } }));
+});
