@@ -33,17 +33,16 @@ export interface Surroundings {
  */
 export function monitorOn(device: string, log?: Logger): StartMonitor {
   return (service, evidence, onVerdict) => {
-    const makeProbe = (config: ProbeConfig) =>
-      systemProbe(config, config.kind === 'icmp' && config.target === service.address ? device : undefined);
+    const makeProbe = (config: ProbeConfig) => systemProbe(config, service, device);
     return startMonitor(service, evidence, onVerdict, { clock: systemClock, makeProbe, ...(log && { log }) });
   };
 }
 
-/** @param device for an echo request; without it the routes decide */
-export function systemProbe(config: ProbeConfig, device?: string): Probe {
+/** @param device where `service` is seen: echo requests to its address leave by it, whatever the routes say */
+export function systemProbe(config: ProbeConfig, service: ServiceConfig, device: string): Probe {
   switch (config.kind) {
     case 'icmp':
-      return icmpProbe(config.target, device);
+      return icmpProbe(config.target, config.target === service.address ? device : undefined);
     case 'tcp':
       return tcpProbe(config.target, config.port);
     case 'http':

@@ -1,6 +1,6 @@
 /** The log: lines for people when stderr is a terminal, else JSON, one object a line. */
 import { destination, pino } from 'pino';
-import type { Level } from 'pino';
+import type { Level, LoggerOptions } from 'pino';
 import pretty from 'pino-pretty';
 import type { Logger } from '../daemon/contract';
 
@@ -14,5 +14,11 @@ export function openLog(level: LogLevel, isTerminal = process.stderr.isTTY): Log
   const stream = isTerminal
     ? pretty({ destination: STDERR, colorize: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' })
     : destination({ dest: STDERR, sync: false });
-  return pino({ level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` }, stream);
+  const options: LoggerOptions = {
+    level,
+    base: null,
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label) => ({ level: label }) },
+  };
+  return pino(options, stream);
 }
