@@ -16,6 +16,7 @@ import {
   CONNECTION_FLAG_HANDSHAKE,
   CONNECTION_FLAG_IPV6,
   CONNECTION_FLAG_MPTCP,
+  CONNECTION_FLAG_PROXIED,
   CONNECTION_FLAG_SACK,
   CONNECTION_FLAG_TFO,
   CONNECTION_FLAG_TIMESTAMPS,
@@ -152,6 +153,21 @@ function noteTimestamp(f: Flow, p: Packet, nowMs: u32): void {
   f.set(FLOW_FLAG_TS);
 }
 
+/**
+ * A client echoes the latest TSval it has of the server, and drops what is older (RFC 7323 5.3). One later than the tap
+ * has seen is as good as seen; on a replica's clock that has already been moved, all that follows moves with it.
+ */
+function noteEcho(c: Connection, server: Flow, p: Packet, nowMs: u32): void {
+  if ((p.options & OptionBit.Timestamps) == 0 || (p.flags & TcpFlag.Ack) == 0 || c.has(CONNECTION_FLAG_PROXIED)) return;
+  if (server.has(FLOW_FLAG_TS)) {
+    if (!seqGt(p.tsecr, server.tsval)) return;
+    c.tsDelta += p.tsecr - server.tsval;
+  }
+  server.tsval = p.tsecr;
+  server.tsMs = nowMs;
+  server.set(FLOW_FLAG_TS);
+}
+
 function onSyn(c: Connection, client: Flow, p: Packet, window: u32): Reason {
   const state = stateOf(c);
   if (state == TcpState.SynReceived) return p.seq == client.isn ? Reason.None : Reason.SynOnLive;
@@ -255,6 +271,7 @@ function believeRst(c: Connection, sender: Flow, receiver: Flow, p: Packet): Rea
 function onSegment(c: Connection, dir: Dir, sender: Flow, receiver: Flow, p: Packet, window: u32, nowMs: u32): void {
   if (!c.has(CONNECTION_FLAG_HANDSHAKE)) learnOptions(c, p);
   noteTimestamp(sender, p, nowMs);
+  if (dir == Dir.Inbound) noteEcho(c, receiver, p, nowMs);
   const end = p.seq + p.segmentLength;
   if (!sender.has(FLOW_FLAG_SEEN)) {
     sender.end = p.seq;
