@@ -49,8 +49,10 @@ interface HalfOpen {
 
 export class Host {
   readonly settings: HostSettings;
-  /** What this host found wrong with what it was sent: damage, too large. Never expected. */
-  readonly complaints: string[] = [];
+  /** Frames it was sent that any stack drops as damaged: never expected. */
+  readonly damaged: string[] = [];
+  /** Segments larger than it had announced to take. */
+  readonly oversized: string[] = [];
   readonly endpoints = new Map<string, Endpoint>();
   /** MAC addresses of the neighbours, by IP address. */
   readonly neighbours = new Map<string, string>();
@@ -91,12 +93,12 @@ export class Host {
 
   receive(decoded: Decoded): void {
     if (this.#transmit === undefined) return;
-    if (decoded.kind === 'broken') this.complaints.push(`${this.settings.name} was sent a frame with bad ${decoded.why}`);
+    if (decoded.kind === 'broken') this.damaged.push(`${this.settings.name} was sent a frame with bad ${decoded.why}`);
     if (decoded.kind !== 'tcp') return;
     const { segment } = decoded;
     if (!this.settings.addresses.includes(segment.dst)) return;
     if (!this.settings.takesMerged && segment.payload.length > this.settings.tcp.mss) {
-      this.complaints.push(`${this.settings.name} was sent ${segment.payload.length} bytes in one segment`);
+      this.oversized.push(`${this.settings.name} was sent ${segment.payload.length} bytes in one segment`);
     }
     const tuple: Tuple = {
       local: segment.dst,

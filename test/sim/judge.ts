@@ -9,9 +9,11 @@ import type { Story, World } from './world';
 /** What was found wrong; empty when all is well. */
 export function judge(world: World, ended: boolean): string[] {
   const { scenario } = world;
-  const findings = [...world.hosts.flatMap(({ complaints }) => complaints)];
+  // The MSS of a connection whose SYNs were not seen is not known.
+  const sizes = scenario.watchMs === 0;
+  const findings = world.hosts.flatMap((host) => [...host.damaged, ...(sizes ? host.oversized : [])]);
   for (const story of world.stories) {
-    for (const finding of judgeStory(story, scenario)) {
+    for (const finding of judgeStory(story, world)) {
       findings.push(`conversation ${story.client.conversation.id}: ${finding}`);
     }
   }
@@ -35,7 +37,8 @@ export function mayLose({ tap, retainedBytes, retainedPerConnection, watchMs }: 
   return tap.loss > 0 || retainedBytes < 1 << 20 || retainedPerConnection < 1 << 20 || watchMs > 0;
 }
 
-function judgeStory(story: Story, scenario: Scenario): string[] {
+function judgeStory(story: Story, world: World): string[] {
+  const { scenario } = world;
   const { client, primary, replica } = story;
   const findings: string[] = [];
   for (const [name, application] of Object.entries({ client, primary, replica })) {
@@ -44,14 +47,24 @@ function judgeStory(story: Story, scenario: Scenario): string[] {
   }
   if (isRefused(story)) {
     const told = client.error === 'reset' || client.error === 'refused';
-    if (!told && !hasAll(story)) findings.push(`the replica refuses it, and its client was not told`);
+    if (!told && !hasAll(story) && isKnown(story, world)) findings.push(`the replica refuses it, and its client was not told`);
     return findings;
   }
-  if (mayLose(scenario)) return [...findings, ...judgeAtRisk(story)];
+  if (mayLose(scenario)) return isKnown(story, world) ? [...findings, ...judgeAtRisk(story)] : findings;
   if (client.error !== undefined) findings.push(`its client noticed: ${client.error}`);
   else findings.push(...judgeStreams(story));
   if (replica?.error !== undefined) findings.push(`the replica's application noticed: ${replica.error}`);
   return [...findings, ...judgeBase(story)];
+}
+
+/**
+ * Nobody can tell a client whose connection was silent for as long as the daemon has watched, and nobody knows of a FIN
+ * that was acknowledged before.
+ */
+function isKnown({ client, clientEnd, openAtFailOver }: Story, { atFailOver, scenario }: World): boolean {
+  if (scenario.watchMs > 0 && clientEnd?.state === 'FIN-WAIT-2') return false;
+  if (openAtFailOver === undefined) return true;
+  return atFailOver.some(({ clientPort }) => clientPort === client.conversation.clientPort);
 }
 
 /** Belongs to the service that the replica does not offer. */

@@ -57,7 +57,7 @@ export function drawScenario(seed: number): Scenario {
   const mssLimit = ipv6 ? 1440 : 1460;
   const many = shape.chance(0.15);
   const count = many ? shape.int(15, 40) : shape.int(1, 6);
-  const watchMs = shape.chance(0.1) ? shape.real(50, 250) : 0;
+  const watchMs = shape.chance(0.1) ? shape.real(0, crash.atMs) : 0;
   const guessable = watchMs > 0 && shape.chance(0.7);
   const draw = (): TcpSettings => {
     const drawn = drawTcp(hosts, mssLimit);
