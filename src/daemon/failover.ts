@@ -64,7 +64,8 @@ export class Failover {
   #before = { recovered: 0, lost: 0 };
   readonly #done: Done[] = [];
   readonly #waiters: Waiter[] = [];
-  #deadline: NodeJS.Timeout | undefined;
+  /** When the address is taken at the latest. No timer: under load no timer would run (packet-loop.ts). */
+  #deadlineMs = 0;
   #stopAnnouncing: (() => void) | undefined;
   #isClosed = false;
 
@@ -111,11 +112,12 @@ export class Failover {
     });
   }
 
-  /** The core has worked: is everything that was on its way there? */
+  /** The core has worked: is everything that was on its way there, or has it taken too long? */
   progress(): void {
-    const { core, watch } = this.surroundings;
-    if (core.recovering(this.index) > 0) return;
-    if (this.#stage === 'recovering') this.#step('settled');
+    const { core, watch, clock } = this.surroundings;
+    const isThere = core.recovering(this.index) === 0;
+    if (this.#stage === 'recovering' && (isThere || clock() >= this.#deadlineMs)) this.#step('settled');
+    if (!isThere) return;
     const last = this.#done.at(-1);
     if (last === undefined || last.result !== undefined) return;
     last.result = this.#sinceThen(last.before);
@@ -130,7 +132,6 @@ export class Failover {
   /** Ends what is going on. The core stays as it is. */
   close(): void {
     this.#isClosed = true;
-    clearTimeout(this.#deadline);
     this.#stopAnnouncing?.();
     this.#settleWaiters((waiter) => waiter.reject(new FailoverError('the daemon stops')));
   }
@@ -188,7 +189,7 @@ export class Failover {
     this.#before = { recovered, lost };
     log.warn({ service: this.service.name, connections: tracked }, 'taking over');
     core.setServiceState(this.index, ServiceState.Recovery, toCoreMs(clock()));
-    this.#deadline = setTimeout(() => this.#step('settled'), RECOVERY_MS);
+    this.#deadlineMs = clock() + RECOVERY_MS;
     watch();
     pump();
     this.progress();
@@ -196,7 +197,6 @@ export class Failover {
 
   #serve(): void {
     const { core, clock, wallClock, announce, log } = this.surroundings;
-    clearTimeout(this.#deadline);
     announce();
     const nowMs = clock();
     core.setServiceState(this.index, ServiceState.Proxy, toCoreMs(nowMs));
