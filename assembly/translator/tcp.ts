@@ -85,9 +85,15 @@ function blankOption(segment: Ptr, at: Ptr, length: u32): void {
  * numbers of the outgoing side (seq, ack, tsval, tsecr); `field` is the window field for it.
  */
 export function forward(c: Connection, s: Service, p: Packet, toward: Dir, field: u32): Reason {
-  if (p.payloadLength < p.payloadWire) return refuse(Reason.TruncatedPayload);
-  const port = toward == Dir.Inbound ? replicaPort(s) : Port.Wire;
+  const reason = translate(c, s, p, toward, field);
+  if (reason != Reason.None) return refuse(reason);
   count(toward == Dir.Inbound ? Counter.TranslatedInbound : Counter.TranslatedOutbound);
+  return Reason.None;
+}
+
+function translate(c: Connection, s: Service, p: Packet, toward: Dir, field: u32): Reason {
+  if (p.payloadLength < p.payloadWire) return Reason.TruncatedPayload;
+  const port = toward == Dir.Inbound ? replicaPort(s) : Port.Wire;
   const merged = port == Port.Wire && p.payloadWire > maxPayload(c, s, toward);
   const lacksTimestamps =
     toward == Dir.Outbound &&
@@ -96,10 +102,10 @@ export function forward(c: Connection, s: Service, p: Packet, toward: Dir, field
     (p.flags & (TcpFlag.Syn | TcpFlag.Rst)) == 0;
   if ((merged && (p.flags & TcpFlag.Syn) == 0) || lacksTimestamps) {
     // A checksum over damaged bytes would hide the damage.
-    if (!isPartialChecksum(p) && !tcpChecksumValid(p)) return refuse(Reason.BadTcpChecksum);
+    if (!isPartialChecksum(p) && !tcpChecksumValid(p)) return Reason.BadTcpChecksum;
     return rebuild(c, s, p, toward, field);
   }
-  if (p.ipHeaderLength + p.l4Wire > portMtu(port)) return refuse(Reason.TooBig);
+  if (p.ipHeaderLength + p.l4Wire > portMtu(port)) return Reason.TooBig;
   return edit(c, s, p, toward, port, field);
 }
 
@@ -116,9 +122,9 @@ function rebuild(c: Connection, s: Service, p: Packet, toward: Dir, field: u32):
     let flags = last ? kept : kept & ~lastOnly;
     if (offset > 0) flags &= ~(<u32>TcpFlag.Cwr);
     const at = openSegment(c, s, toward, flags, p.seq + offset, p.ack, field, n);
-    if (at == 0) return refuse(Reason.TxQueueFull);
+    if (at == 0) return Reason.TxQueueFull;
     memory.copy(at, p.payload + offset, n);
-    if (!closeSegment()) return refuse(Reason.TxQueueFull);
+    if (!closeSegment()) return Reason.TxQueueFull;
     offset += n;
     segments++;
   } while (offset < p.payloadWire);
@@ -152,7 +158,7 @@ function edit(c: Connection, s: Service, p: Packet, toward: Dir, port: Port, fie
   const frame = p.l3 - linkBytes(c, port);
   putLink(frame, c, s, toward, port, p.ipVersion == 6);
   const length = <u32>(l4 - frame) + p.l4Wire;
-  return txPush(frame, length, port, c.index) ? Reason.None : refuse(Reason.TxQueueFull);
+  return txPush(frame, length, port, c.index) ? Reason.None : Reason.TxQueueFull;
 }
 
 /** Addresses in the IP header; they are part of the TCP checksum too (pseudo header). */
