@@ -3,7 +3,7 @@
  * handed to the translator in those of the side it goes to. New connections to the service address begin here too.
  */
 import { Dir, Phase, Reason, TcpState } from '../abi/codes';
-import { CONNECTION_FLAG_PROXIED, CONNECTION_FLAG_RECOVERED, FLOW_FLAG_FIN } from '../abi/layout';
+import { CONNECTION_FLAG_PROXIED, CONNECTION_FLAG_RECOVERED, FLOW_FLAG_FIN, FLOW_FLAG_FIN_ACKED } from '../abi/layout';
 import { refuse } from '../memory/counters';
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { seqGe, seqLt, seqMax } from '../parser/seq';
@@ -81,7 +81,12 @@ export function fromReplica(c: Connection, s: Service, p: Packet, nowMs: u32): R
   const window = replicaWindow(c, p);
   const hasAck = (p.flags & TcpFlag.Ack) != 0;
   if (hasAck) noteReplicaEdge(c, p, window);
-  if (serverHadClosed(c) && (p.flags & TcpFlag.Rst) == 0) return swallow(c, p, window, before, nowMs);
+  if (serverHadClosed(c)) {
+    if ((p.flags & TcpFlag.Rst) == 0) return swallow(c, p, window, before, nowMs);
+    // With the client's FIN read too, the replica is done and may have forgotten the connection. The client may still
+    // lack bytes of the primary: its acknowledgements of these are what the replica answers so.
+    if (inbound.has(FLOW_FLAG_FIN_ACKED)) return refuse(Reason.ServerClosed);
+  }
   p.seq -= c.d2;
   if (hasAck) p.ack -= c.d1;
   if (p.options & OptionBit.Timestamps) p.tsval += c.tsDelta;
