@@ -21,6 +21,9 @@ const sockets = new Map<string, Socket>();
 const heard: Record<string, string> = {};
 let journal: Journal | undefined;
 
+/** A session that is only there to send. */
+const QUIET = { filter: 'less 1', bufferBytes: 1 << 20, snapLength: 100, promiscuous: false };
+
 function say(event: string, fields: object = {}): void {
   process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
 }
@@ -102,6 +105,27 @@ const commands: Readonly<Record<string, (...args: string[]) => object | Promise<
 
   inject(device = '', hex = '') {
     return { sent: ports.get(device)?.send(Buffer.from(hex, 'hex')) ?? false };
+  },
+
+  /** Sends it by another session than the one that captures there. */
+  async injectByOther(device = '', hex = '') {
+    const { mac, mtu } = await readInterface(device);
+    const other = new PcapPort(device, { ...QUIET, mtu, mac: Buffer.from(mac.replaceAll(':', ''), 'hex') });
+    const sent = other.send(Buffer.from(hex, 'hex'));
+    other.close();
+    return { sent };
+  },
+
+  /** Takes what a port has now, before the event loop comes to it. */
+  poll(device = '') {
+    ports.get(device)?.poll();
+    return {};
+  },
+
+  /** Blocks the event loop until a port has shown that many frames, taken by polling. */
+  pollUntil(device = '', count = '') {
+    while ((received.get(device) ?? 0) < Number(count)) ports.get(device)?.poll();
+    return {};
   },
 
   /** Sends that many frames of that many bytes, as fast as it goes. */

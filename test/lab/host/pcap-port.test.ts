@@ -1,10 +1,8 @@
 /** The port by libpcap on a real interface: what it shows, and how it ends. */
 import test from 'ava';
-import type { ExecutionContext } from 'ava';
 import type { Message } from '../../../src/demo/program';
-import { Network } from '../../../src/demo/network';
-import { bundle } from '../../support/bundle';
-import { Agent } from './site';
+import { openPair } from './pair';
+import type { Agent } from './site';
 
 interface FramesMessage extends Message {
   readonly frames: readonly { readonly wireLength: number; readonly hex: string }[];
@@ -21,27 +19,6 @@ interface StatsMessage extends Message {
   readonly dropped: number;
   readonly sent: number;
   readonly sendFailed: number;
-}
-
-/** Two hosts with a veth between them, frames up to 64 KiB, and an agent on each. */
-async function openPair(t: ExecutionContext) {
-  const program = await bundle('test/lab/host/agent.ts');
-  const network = new Network();
-  t.teardown(network.close);
-  const [left, right] = [network.host('left'), network.host('right')];
-  for (const host of [left, right]) {
-    host.sysctl({ 'net.ipv6.conf.all.disable_ipv6': 1, 'net.ipv6.conf.default.disable_ipv6': 1 });
-  }
-  network.link(left, 'eth0', right, 'eth0');
-  for (const host of [left, right]) host.ip('link set eth0 mtu 65535');
-  const agents = [];
-  for (const host of [left, right]) {
-    const agent = host.start('agent', process.execPath, program);
-    await agent.next('ready');
-    agents.push(new Agent(agent));
-  }
-  const [sender, receiver] = agents as [Agent, Agent];
-  return { left, right, sender, receiver };
 }
 
 function shown(agent: Agent, count: number): Promise<FramesMessage> {
@@ -124,6 +101,27 @@ test('a flood is shown or counted as dropped, and is no failure of the port', as
     count: received,
     failures: [],
   });
+});
+
+test('frames that were polled are no reason to think the interface lost', async (t) => {
+  const { left, sender, receiver } = await openPair(t);
+  await receiver.ask('capture eth0');
+  await receiver.ask('quiet eth0');
+  await sender.ask('capture eth0');
+  const isThere = (total: number) => (message: CountMessage) => message.count === total;
+  for (let round = 1; round <= 50; round++) {
+    const polled = receiver.ask(`pollUntil eth0 ${round * 20}`);
+    await sender.ask('flood eth0 20 60');
+    await polled;
+  }
+  await receiver.program.until<CountMessage>('count eth0', 'all frames', isThere(1000));
+  t.deepEqual(await receiver.failures(), []);
+  // And it still sees frames by itself, and its end.
+  await sender.ask('flood eth0 5 60');
+  await receiver.program.until<CountMessage>('count eth0', 'five more', isThere(1005));
+  left.ip('link delete eth0');
+  await receiver.program.until<CountMessage>('count eth0', 'the failure', ({ failures }) => failures.length > 0);
+  t.deepEqual(await receiver.failures(), ['eth0: the interface is gone']);
 });
 
 for (const [how, expected] of [
