@@ -2,8 +2,16 @@
  * One core as a host sees it: ports and a service set up, frames in, frames out, records and counters read back, and a
  * virtual clock. Every call is checked for what must hold whatever the frame: see `#receive`.
  */
-import type { Counter, ServiceState } from '../../assembly/abi/codes';
-import { Port, Reason } from '../../assembly/abi/codes';
+import {
+  type Counter,
+  type Loss,
+  type Phase,
+  Port,
+  Reason,
+  type Risk,
+  type ServiceState,
+  TcpState,
+} from '../../assembly/abi/codes';
 import {
   CONNECTION_BYTES,
   CONNECTION_CLIENT,
@@ -54,6 +62,7 @@ import {
   TX_DESC_OFF,
   TX_DESC_PORT,
 } from '../../assembly/abi/layout';
+import { asCode } from '../../src/core/names';
 import { macBytes, mappedBytes } from './frames';
 import { type Sent, readSent } from './sent';
 import { type Build, type Capacity, type Core, start } from './wasm';
@@ -109,10 +118,10 @@ export interface ConnectionRecord {
   readonly index: number;
   readonly clientPort: number;
   readonly vlan: number;
-  readonly state: number;
-  readonly phase: number;
-  readonly risk: number;
-  readonly loss: number;
+  readonly state: TcpState;
+  readonly phase: Phase;
+  readonly risk: Risk;
+  readonly loss: Loss;
   readonly flags: number;
   readonly generation: number;
   readonly stackPort: number;
@@ -286,10 +295,10 @@ export class World<B extends Build = Build> {
       index,
       clientPort: view.getUint16(at + CONNECTION_CLIENT_PORT, true),
       vlan: view.getUint32(at + CONNECTION_VLAN, true),
-      state: view.getUint8(at + CONNECTION_STATE),
-      phase: view.getUint8(at + CONNECTION_PHASE),
-      risk: view.getUint8(at + CONNECTION_RISK),
-      loss: view.getUint8(at + CONNECTION_LOSS),
+      state: asCode(view.getUint8(at + CONNECTION_STATE)),
+      phase: asCode(view.getUint8(at + CONNECTION_PHASE)),
+      risk: asCode(view.getUint8(at + CONNECTION_RISK)),
+      loss: asCode(view.getUint8(at + CONNECTION_LOSS)),
       flags: view.getUint32(at + CONNECTION_FLAGS, true),
       generation: view.getUint16(at + CONNECTION_GENERATION, true),
       stackPort: view.getUint16(at + CONNECTION_STACK_PORT, true),
@@ -306,7 +315,7 @@ export class World<B extends Build = Build> {
     const used = this.core.exports.connectionsUsed() >>> 0;
     for (let i = 0; i < used; i++) {
       const record = this.record(i);
-      if (record.state !== 0) yield record;
+      if (record.state !== TcpState.Free) yield record;
     }
   }
 
@@ -341,7 +350,7 @@ export class World<B extends Build = Build> {
         const desc = table + i * TX_DESC_BYTES;
         const off = view.getUint32(desc + TX_DESC_OFF, true);
         const frame = bytes.slice(off, off + view.getUint32(desc + TX_DESC_LEN, true));
-        const port = view.getUint32(desc + TX_DESC_PORT, true) as unknown as Port;
+        const port = asCode<Port>(view.getUint32(desc + TX_DESC_PORT, true));
         sent.push(readSent(port, view.getUint32(desc + TX_DESC_CONN, true), frame, this.checksums));
       }
     }
