@@ -1,5 +1,5 @@
 /** The daemon's troubles, written to the log for as long as they last. */
-import type { Config, DaemonControl, Logger } from '../daemon/contract';
+import type { Config, DaemonControl, Logger, StatusReport } from '../daemon/contract';
 import { reasonOf } from '../reason';
 import { troubles } from '../report/troubles';
 import type { Trouble } from '../report/troubles';
@@ -13,11 +13,12 @@ const EVERY_MS = 30_000;
 /** @returns how to stop */
 export function watchTroubles(config: Config, daemon: Pick<DaemonControl, 'status'>, log: Logger): () => void {
   let last: readonly Trouble[] = [];
+  const idle = new Set(config.services.map(({ name }) => name));
   let timer = setTimeout(look, FIRST_MS);
   let stopped = false;
 
   function look(): void {
-    void findTroubles(config, daemon).then(
+    void findTroubles(config, daemon.status(), idle).then(
       (found) => {
         if (stopped) return;
         tell(last, found, log);
@@ -34,8 +35,10 @@ export function watchTroubles(config: Config, daemon: Pick<DaemonControl, 'statu
   };
 }
 
-async function findTroubles(config: Config, daemon: Pick<DaemonControl, 'status'>): Promise<Trouble[]> {
-  const found = troubles(daemon.status());
+/** @param idle services that have not been seen with a connection yet */
+async function findTroubles(config: Config, status: StatusReport, idle: Set<string>): Promise<Trouble[]> {
+  for (const { name, connections } of status.services) if (connections.tracked > 0) idle.delete(name);
+  const found = troubles(status, idle);
   for await (const { level, check, text, remedy = '' } of replicas(config)) {
     if (level === 'fail') found.push({ id: check, text: `${check}: ${text}`, remedy });
   }

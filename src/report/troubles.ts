@@ -17,14 +17,15 @@ const NEARLY_FULL = 0.9;
 /** How long a primary may stay unseen after the daemon's start before that says anything. */
 const SETTLING_MS = 2000;
 
-export function troubles(status: StatusReport): Trouble[] {
+/** @param idle services that have not had a connection since the daemon's start, if that is known */
+export function troubles(status: StatusReport, idle: ReadonlySet<string> = new Set()): Trouble[] {
   return [
     ...status.ports.flatMap(({ name, device, up, error = 'no reason given' }) =>
       up ? [] : [{ id: `port ${name}`, text: `${device} is down: ${error}`, remedy: 'bring the interface up' }],
     ),
     ...droppedFrames(status),
     ...nearlyFull(status),
-    ...status.services.flatMap((service) => serviceTroubles(service, status)),
+    ...status.services.flatMap((service) => serviceTroubles(service, status, idle.has(service.name))),
   ];
 }
 
@@ -50,7 +51,7 @@ function nearlyFull({ memory: { connectionsUsed, connections } }: StatusReport):
   ];
 }
 
-function serviceTroubles(service: ServiceReport, { ports, uptimeMs }: StatusReport): Trouble[] {
+function serviceTroubles(service: ServiceReport, { ports, uptimeMs }: StatusReport, isIdle: boolean): Trouble[] {
   const { name, state, address, primary, refused } = service;
   const found: Trouble[] = [];
   const add = (id: string, text: string, remedy: string) =>
@@ -65,11 +66,13 @@ function serviceTroubles(service: ServiceReport, { ports, uptimeMs }: StatusRepo
       `the primary ${address} does not answer${primary.reason === undefined ? '' : ` (${primary.reason})`}`,
       `if it is up, correct address, interface or the probe; if it is down, "migware failover ${name}"`,
     );
-  } else if (primary.heardAgoMs === undefined) {
+  } else if (primary.heardAgoMs === undefined || isIdle) {
+    // A switch delivers what the primary says to this host, the answers to its probes, but not what it says to others.
+    const missing = primary.heardAgoMs === undefined ? 'frame of' : 'connection to';
     add(
       'tap',
-      `no frame of the primary ${address} has been seen on ${wire} in ${duration(uptimeMs)}`,
-      `its connections cannot be tracked: mirror its switch port to the port of ${wire}, or share a hub`,
+      `no ${missing} the primary ${address} has been seen on ${wire} in ${duration(uptimeMs)}`,
+      `if it has clients: mirror both directions of its switch port to the port of ${wire}, or share a hub`,
     );
   }
   return found;

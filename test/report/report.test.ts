@@ -90,6 +90,8 @@ test('troubles name what is wrong and the remedy', (t) => {
     ],
   );
   t.true(found.every(({ remedy }) => remedy !== ''));
+  const [idle] = troubles(statusReport(), new Set(['telemetry']));
+  t.is(idle?.text, 'telemetry: no connection to the primary 10.77.0.2 has been seen on eth0 in 1 h 2 min');
 });
 
 test('a daemon that has just started is not warned of what it cannot have seen', (t) => {
