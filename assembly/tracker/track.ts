@@ -203,7 +203,8 @@ function beginIncarnation(c: Connection): void {
 
 function onSynAck(c: Connection, server: Flow, client: Flow, p: Packet, window: u32): Reason {
   const state = stateOf(c);
-  if (state >= TcpState.Established) {
+  const unseen = state >= TcpState.Established;
+  if (unseen) {
     if (!c.marked(CONN_PENDING_SYN) || p.ack != c.pendingIsn + 1) {
       return p.seq == server.isn && server.has(FLOW_FLAG_ISN) ? Reason.None : Reason.UnsolicitedSynAck;
     }
@@ -225,7 +226,8 @@ function onSynAck(c: Connection, server: Flow, client: Flow, p: Packet, window: 
   server.maxWindow = max<u32>(window, 1);
   client.acked = p.ack;
   client.edge = p.ack + window;
-  agree(c, p, client, server);
+  if (unseen) assume(c, p, client);
+  else agree(c, p, client, server);
   c.state = <u8>TcpState.SynReceived;
   return Reason.None;
 }
@@ -234,11 +236,20 @@ function acknowledgesSyn(client: Flow, p: Packet): bool {
   return (p.flags & TcpFlag.Ack) != 0 && seqGt(p.ack, client.isn) && seqLe(p.ack, client.end);
 }
 
+function answerOf(p: Packet): u32 {
+  const ecn = (p.flags & (TcpFlag.Ece | TcpFlag.Cwr)) == TcpFlag.Ece;
+  return offerOf(p) | (ecn ? CONNECTION_FLAG_ECN : 0);
+}
+
+/** The SYN was passed over: it offered what its SYN-ACK answers, but nobody knows the client's window shift. */
+function assume(c: Connection, p: Packet, client: Flow): void {
+  c.flags |= answerOf(p);
+  if (p.options & OptionBit.WindowScale) client.windowShift = GUESSED_SHIFT;
+}
+
 /** An option holds when both SYNs carried it (RFC 7323 2.2, 3.2; RFC 2018 2; RFC 3168 6.1.1; RFC 8684 3.1). */
 function agree(c: Connection, p: Packet, client: Flow, server: Flow): void {
-  let answer = offerOf(p);
-  if ((p.flags & (TcpFlag.Ece | TcpFlag.Cwr)) == TcpFlag.Ece) answer |= CONNECTION_FLAG_ECN;
-  const agreed = answer & (c.flags >>> OFFER_SHIFT);
+  const agreed = answerOf(p) & (c.flags >>> OFFER_SHIFT);
   c.flags |= agreed | CONNECTION_FLAG_HANDSHAKE;
   if ((agreed & CONNECTION_FLAG_WINDOW_SCALE) == 0) {
     client.windowShift = 0;
