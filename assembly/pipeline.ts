@@ -136,7 +136,7 @@ function findRemoteReplica(p: Packet): u32 {
   let i = findServiceByAddress(p.dstPtr, 0);
   while (i != NONE) {
     const s = serviceAt(i);
-    if (s.isRemote && s.isTakenOver && sameAddress(s.replicaPtr, p.srcPtr)) return i;
+    if (s.isRemote && sameAddress(s.replicaPtr, p.srcPtr)) return i;
     i = findServiceByAddress(p.dstPtr, i + 1);
   }
   return NONE;
@@ -153,26 +153,26 @@ function isIntact(p: Packet): bool {
 
 function onClientSegment(service: u32, p: Packet, nowMs: u32): Reason {
   const s = serviceAt(service);
-  const i = findClient(p);
+  let i = findClient(p);
+  if (i != NONE && phaseOf(connectionAt(i)) == Phase.Live) {
+    const c = connectionAt(i);
+    const isNew = eventOf(p.flags) == TcpEvent.Syn && isOver(c);
+    if (s.isTakenOver || !isNew) return onLiveClient(c, s, p, nowMs);
+    // The primary has its address again: what begins now is the primary's.
+    removeConnection(c);
+    i = NONE;
+  }
   if (!s.isTakenOver) {
     if (i != NONE && p.payloadWire > 0 && seqLt(p.seq, flowOf(connectionAt(i), Dir.Inbound).end)) {
       s.unansweredMs = max<u32>(nowMs, 1);
     }
     return observe(i, service, Dir.Inbound, p.srcPtr, p.srcPort, p.dstPtr, p.dstPort, p, nowMs);
   }
-  const phase = i == NONE ? Phase.Direct : phaseOf(connectionAt(i));
   // Nobody but the core looks at what is not passed on.
-  if (phase != Phase.Live && !isIntact(p)) return refuse(Reason.BadTcpChecksum);
+  if (!isIntact(p)) return refuse(Reason.BadTcpChecksum);
   if (i == NONE) return onUnknownClient(service, s, p, nowMs);
   const c = connectionAt(i);
-  switch (phase) {
-    case Phase.Live:
-      return onLiveClient(c, s, p, nowMs);
-    case Phase.Direct:
-      return onLeftBehind(c, service, s, p, nowMs);
-    default:
-      return onMovingClient(c, s, p, nowMs);
-  }
+  return phaseOf(c) == Phase.Direct ? onLeftBehind(c, service, s, p, nowMs) : onMovingClient(c, s, p, nowMs);
 }
 
 function onLiveClient(c: Connection, s: Service, p: Packet, nowMs: u32): Reason {
@@ -245,6 +245,8 @@ function onServerSegment(service: u32, p: Packet, nowMs: u32): Reason {
   const s = serviceAt(service);
   if (s.isTakenOver) return refuse(Reason.FromPrimary);
   const i = findOnWire(p.dstPtr, p.dstPort, p.srcPtr, p.srcPort, p.vlan);
+  // A connection that has moved stays where it is when the primary comes back, which knows nothing of it.
+  if (i != NONE && phaseOf(connectionAt(i)) == Phase.Live) return refuse(Reason.FromPrimary);
   if (s.quarantine != 0 && i != NONE && p.flags & (TcpFlag.Rst | TcpFlag.Fin)) {
     if (!isIntact(p)) return refuse(Reason.BadTcpChecksum);
     const c = connectionAt(i);
