@@ -19,12 +19,15 @@ import { count, countBy, refuse } from '../memory/counters';
 import { portMtu } from '../memory/ports';
 import { Ptr } from '../memory/regions';
 import { txPush } from '../memory/transmit';
-import { isPartialChecksum, patchSum, sum, tcpChecksumFull, tcpChecksumValid } from '../parser/checksum';
+import { isPartialChecksum, patch16, patchSum, sum, tcpChecksumFull, tcpChecksumValid } from '../parser/checksum';
 import {
   IPV4_CHECKSUM,
   IPV4_DST,
   IPV4_SRC,
+  IPV4_TOTAL_LENGTH,
+  IPV6_BYTES,
   IPV6_DST,
+  IPV6_PAYLOAD_LENGTH,
   IPV6_SRC,
   TCP_CHECKSUM,
   TCP_FLAGS,
@@ -138,6 +141,7 @@ function edit(c: Connection, s: Service, p: Packet, toward: Dir, port: Port, fie
   const inbound = toward == Dir.Inbound;
   removed = 0;
   added = 0;
+  putLength(p);
   putAddresses(p, inbound ? stackPeerPtr(c, s) : c.serverPtr, inbound ? s.replicaPtr : c.clientPtr);
   const ports = inbound
     ? ((<u32>c.stackPort) << 16) | (<u32>c.serverPort)
@@ -159,6 +163,17 @@ function edit(c: Connection, s: Service, p: Packet, toward: Dir, port: Port, fie
   putLink(frame, c, s, toward, port, p.ipVersion == 6);
   const length = <u32>(l4 - frame) + p.l4Wire;
   return txPush(frame, length, port, c.index) ? Reason.None : Reason.TxQueueFull;
+}
+
+/** Capture may show a merged frame without its length (see packetLength); a frame to send needs one. */
+function putLength(p: Packet): void {
+  if (p.ipVersion == 6) {
+    store<u16>(p.l3, bswap<u16>(<u16>(p.ipHeaderLength - IPV6_BYTES + p.l4Wire)), IPV6_PAYLOAD_LENGTH);
+  } else if (load<u16>(p.l3, IPV4_TOTAL_LENGTH) == 0) {
+    const length = <u32>bswap<u16>(<u16>(p.ipHeaderLength + p.l4Wire));
+    store<u16>(p.l3, <u16>length, IPV4_TOTAL_LENGTH);
+    patch16(p.l3 + IPV4_CHECKSUM, 0, length);
+  }
 }
 
 /** Addresses in the IP header; they are part of the TCP checksum too (pseudo header). */
