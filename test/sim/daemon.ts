@@ -2,7 +2,7 @@
  * The core as the daemon uses it: frames from two ports into the receive slot, what it queues sent before the next call,
  * ticks of 100 ms, or of 5 ms while there is something to do. Time is the simulation's.
  */
-import { Port, ServiceState } from '../../assembly/abi/codes';
+import { type Loss, type Phase, Port, ServiceState } from '../../assembly/abi/codes';
 import {
   CONNECTION_BYTES,
   CONNECTION_CLIENT_PORT,
@@ -10,7 +10,6 @@ import {
   CONNECTION_FLOWS,
   CONNECTION_LOSS,
   CONNECTION_PHASE,
-  CONNECTION_RISK,
   CONNECTION_SERVER_PORT,
   CONNECTION_STACK_PORT,
   CONNECTION_STATE,
@@ -36,6 +35,7 @@ import {
   TX_DESC_OFF,
   TX_DESC_PORT,
 } from '../../assembly/abi/layout';
+import { asCode } from '../../src/core/names';
 import { macBytes, mappedBytes } from '../support/frames';
 import { type Capacity, type Core, start } from '../support/wasm';
 import type { Clock, Timer } from './clock';
@@ -73,10 +73,8 @@ export interface Tracked {
   readonly clientPort: number;
   readonly serverPort: number;
   readonly stackPort: number;
-  readonly state: number;
-  readonly phase: number;
-  readonly risk: number;
-  readonly loss: number;
+  readonly phase: Phase;
+  readonly loss: Loss;
   readonly flags: number;
   /** One past the last number sent by the client, and by the server. */
   readonly inboundEnd: number;
@@ -84,7 +82,7 @@ export interface Tracked {
 }
 
 export interface ServiceStatistics {
-  readonly state: number;
+  readonly state: ServiceState;
   readonly tracked: number;
   readonly recovering: number;
   readonly recovered: number;
@@ -144,10 +142,8 @@ export class Daemon {
         clientPort: view.getUint16(at + CONNECTION_CLIENT_PORT, true),
         serverPort: view.getUint16(at + CONNECTION_SERVER_PORT, true),
         stackPort: view.getUint16(at + CONNECTION_STACK_PORT, true),
-        state: view.getUint8(at + CONNECTION_STATE),
-        phase: view.getUint8(at + CONNECTION_PHASE),
-        risk: view.getUint8(at + CONNECTION_RISK),
-        loss: view.getUint8(at + CONNECTION_LOSS),
+        phase: asCode(view.getUint8(at + CONNECTION_PHASE)),
+        loss: asCode(view.getUint8(at + CONNECTION_LOSS)),
         flags: view.getUint32(at + CONNECTION_FLAGS, true),
         inboundEnd: view.getUint32(at + CONNECTION_FLOWS + FLOW_END, true),
         outboundEnd: view.getUint32(at + CONNECTION_FLOWS + FLOW_BYTES + FLOW_END, true),
@@ -160,7 +156,7 @@ export class Daemon {
     const at = this.#serviceAt(index);
     const { view } = this.core;
     return {
-      state: view.getUint32(at + SERVICE_STATE, true),
+      state: asCode(view.getUint32(at + SERVICE_STATE, true)),
       tracked: view.getUint32(at + SERVICE_TRACKED, true),
       recovering: view.getUint32(at + SERVICE_RECOVERING, true),
       recovered: view.getUint32(at + SERVICE_RECOVERED, true),
@@ -216,7 +212,7 @@ export class Daemon {
         const at = (exports.txTable() >>> 0) + i * TX_DESC_BYTES;
         const from = view.getUint32(at + TX_DESC_OFF, true);
         const length = view.getUint32(at + TX_DESC_LEN, true);
-        this.#settings.send(view.getUint32(at + TX_DESC_PORT, true), bytes.slice(from, from + length));
+        this.#settings.send(asCode(view.getUint32(at + TX_DESC_PORT, true)), bytes.slice(from, from + length));
       }
     }
   }

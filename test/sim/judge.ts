@@ -47,7 +47,8 @@ function judgeStory(story: Story, world: World): string[] {
   }
   if (isRefused(story)) {
     const told = client.error === 'reset' || client.error === 'refused';
-    if (!told && !hasAll(story) && isKnown(story, world)) findings.push(`the replica refuses it, and its client was not told`);
+    if (!told && !hasAll(story) && isKnown(story, world))
+      findings.push(`the replica refuses it, and its client was not told`);
     return findings;
   }
   if (mayLose(scenario)) return isKnown(story, world) ? [...findings, ...judgeAtRisk(story)] : findings;
@@ -117,7 +118,7 @@ function judgeBase({ client, primaryAcknowledged, primarySent, replica, proxied 
 export function lossNames(world: World): string {
   return world.daemon
     .connections()
-    .filter(({ loss }) => (loss as Loss) !== Loss.None)
+    .filter(({ loss }) => loss !== Loss.None)
     .map(({ clientPort, loss }) => `${clientPort - 40000}: ${loss}`)
     .join(', ');
 }

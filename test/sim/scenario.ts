@@ -139,7 +139,13 @@ function drawFaults(random: Random): Faults {
 
 /** An amount of data: from nothing to several windows, most often little. */
 function drawBytes(random: Random, many: boolean): number {
-  return random.pick([0, random.int(1, 100), random.int(1, 3000), random.int(3000, 30_000), many ? 50 : random.int(30_000, 150_000)]);
+  return random.pick([
+    0,
+    random.int(1, 100),
+    random.int(1, 3000),
+    random.int(3000, 30_000),
+    many ? 50 : random.int(30_000, 150_000),
+  ]);
 }
 
 function drawConversation(random: Random, id: number, crash: Crash, many: boolean): Conversation {

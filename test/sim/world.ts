@@ -240,7 +240,7 @@ export class World {
   #record({ localPort, remotePort }: Tuple): Tracked | undefined {
     return this.daemon
       .connections()
-      .find((c) => c.stackPort === remotePort && c.serverPort === localPort && (c.phase as Phase) !== Phase.Direct);
+      .find((c) => c.stackPort === remotePort && c.serverPort === localPort && c.phase !== Phase.Direct);
   }
 
   readonly #stackPorts = new Map<number, Story>();
