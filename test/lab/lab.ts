@@ -140,7 +140,7 @@ export class Lab {
   readonly replicaHost: Host;
   readonly clientHosts: readonly Host[];
   readonly observer: Host;
-  readonly cables: Partial<Record<string, Program>> = {};
+  private readonly cables: Program[] = [];
   private readonly services: Service[] = [];
   private serving: 'primary' | 'replica' = 'primary';
   private readonly clients: Clients[] = [];
@@ -245,6 +245,11 @@ export class Lab {
     const hook = 'type filter hook ingress device "eth0" priority 0;';
     const rules = `table netdev deaf { chain ingress { ${hook} meta l4proto tcp tcp sport ${PORT} drop; }; }`;
     for (const host of this.clientHosts) host.run('nft', rules);
+  }
+
+  /** Stops the faults of all cables, or lets them happen again. */
+  async weather(now: 'calm' | 'rough'): Promise<void> {
+    for (const cable of this.cables) await cable.ask(now);
   }
 
   undeafen(): void {
@@ -356,7 +361,7 @@ export class Lab {
     this.wholeFrames(host, 'eth0');
     const running = box.start('cable', program('cable'), 'near', 'far', ...cable);
     await running.next('connected');
-    this.cables[host.name] = running;
+    this.cables.push(running);
   }
 
   private async addRouter(): Promise<void> {

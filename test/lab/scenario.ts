@@ -95,31 +95,33 @@ export function answersUnderWay(record: number, connections = 10): CrashOptions 
     client: { mode: 'get', connections, record, interval: 0 },
     before: async (running) => {
       const { lab, clients } = running;
-      // Enough for a congestion window that lets the whole answer go.
-      await clients.until<ClientStat>('stat', 'warm connections', ({ receivedMin }) => receivedMin >= 16 * record);
+      await answered(clients, 16 * record);
+      // The congestion window has to grow until it lets a whole answer go.
+      await lab.weather('calm');
+      await answered(clients, 16 * record);
       await fallSilent(running);
       const primary = lab.service('primary');
       const { written } = await primary.ask<ServiceStat>('stat');
       lab.deafen();
       await clients.ask('go');
       await primary.until<ServiceStat>('stat', 'answers under way', (stat) => {
-        const answered = stat.written === written + connections * record;
-        return answered && stat.unsent === 0 && stat.unacknowledged >= connections * record;
+        const bytes = connections * record;
+        return stat.written === written + bytes && stat.unsent === 0 && stat.unacknowledged >= bytes;
       });
     },
-    cut: ({ lab }) => {
+    cut: async ({ lab }) => {
       lab.cut();
       lab.undeafen();
+      await lab.weather('rough');
     },
-    after: async ({ clients }) => {
-      const { receivedMax } = await clients.ask<ClientStat>('stat');
-      await clients.until<ClientStat>(
-        'stat',
-        'more answers',
-        ({ receivedMin }) => receivedMin > receivedMax + 2 * record,
-      );
-    },
+    after: async ({ clients }) => answered(clients, 2 * record),
   };
+}
+
+/** Waits until every client has received that many more bytes than any had. */
+async function answered(clients: Program, bytes: number): Promise<void> {
+  const { receivedMax } = await clients.ask<ClientStat>('stat');
+  await clients.until<ClientStat>('stat', 'more answers', ({ receivedMin }) => receivedMin > receivedMax + bytes);
 }
 
 /** Uploads of `total` bytes as fast as they go, cut when a third has been read. */

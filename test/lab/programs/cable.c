@@ -11,8 +11,8 @@
  * --isn     A sits behind a firewall that chooses initial sequence numbers: the k-th connection's numbers, as seen from B, start at
  *           NUMBER - k * STEP. Acknowledgements and SACK edges from B are shifted back.
  *
- * Commands: cut (nothing passes any more) | mend | drop-to-a | stat. The offloads of the neighbours must be off: frames need to be
- * whole and their checksums complete.
+ * Commands: calm (no loss, duplicates and reordering from now on) | rough (they are back) | stat; each is answered by one
+ * line of JSON. The offloads of the neighbours must be off: frames need to be whole and their checksums complete.
  */
 #define _GNU_SOURCE
 #include <linux/if_ether.h>
@@ -53,7 +53,7 @@ static int64_t delay_us, reorder_delay_us;
 static uint64_t seed;
 static int tags;
 static uint16_t tag[2];
-static bool has_untagged, has_isn, is_cut, drop_to_a;
+static bool has_untagged, has_isn, is_calm;
 static uint8_t untagged[6];
 static uint32_t isn, isn_step, connections;
 static struct flow flows[FLOWS];
@@ -62,12 +62,14 @@ static int waiting;
 static uint64_t order, passed, lost, duplicated, reordered, shifted;
 
 /* splitmix64: repeatable from the seed alone. */
-static double chance(void)
+static bool happens(double percent)
 {
+	if (percent == 0 || is_calm)
+		return false;
 	uint64_t z = seed += 0x9e3779b97f4a7c15u;
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return (double)((z ^ z >> 31) >> 11) / 9007199254740992.0 * 100;
+	return (double)((z ^ z >> 31) >> 11) / 9007199254740992.0 * 100 < percent;
 }
 
 static uint16_t get16(const uint8_t *at) { return (uint16_t)(at[0] << 8 | at[1]); }
@@ -229,7 +231,7 @@ static struct frame *dequeue(void)
 
 static void transmit(const uint8_t *bytes, size_t length, int to)
 {
-	if (is_cut || (drop_to_a && to == 0) || send(sockets[to], bytes, length, 0) < 0)
+	if (send(sockets[to], bytes, length, 0) < 0)
 		lost++;
 	else
 		passed++;
@@ -242,16 +244,16 @@ static void pass(uint8_t *frame, size_t length, int from)
 		shift_numbers(frame, length, from);
 	if (tags > 0 && (length = retag(frame, length, from)) == 0)
 		return;
-	if (loss > 0 && chance() < loss) {
+	if (happens(loss)) {
 		lost++;
 		return;
 	}
-	if (reorder > 0 && chance() < reorder) {
+	if (happens(reorder)) {
 		due += reorder_delay_us;
 		reordered++;
 	}
 	int copies = 1;
-	if (duplicate > 0 && chance() < duplicate) {
+	if (happens(duplicate)) {
 		copies = 2;
 		duplicated++;
 	}
@@ -314,12 +316,10 @@ static int open_end(const char *name)
 
 static void command(char *line)
 {
-	if (strcmp(line, "cut") == 0)
-		is_cut = true;
-	else if (strcmp(line, "drop-to-a") == 0)
-		drop_to_a = true;
-	else if (strcmp(line, "mend") == 0)
-		is_cut = drop_to_a = false;
+	if (strcmp(line, "calm") == 0)
+		is_calm = true;
+	else if (strcmp(line, "rough") == 0)
+		is_calm = false;
 	printf("{\"event\":\"%s\",\"passed\":%llu,\"lost\":%llu,\"duplicated\":%llu,\"reordered\":%llu,\"shifted\":%llu}\n", line,
 	       (unsigned long long)passed, (unsigned long long)lost, (unsigned long long)duplicated, (unsigned long long)reordered,
 	       (unsigned long long)shifted);
