@@ -16,7 +16,10 @@
  * number first and answers with an ACK (RFC 9293 3.10.7.4); one that has none looks at the acknowledgement first
  * and answers with RST (3.10.7.2 for LISTEN, 3.10.7.4 for SYN-RECEIVED). The RST means: the queue was full, again
  * later. The byte ends one short of the window: Linux takes a segment that ends just where the window begins, and
- * then its acknowledgement too, which is wrong if the replica has spoken in the meantime. Handshakes in flight are bounded by `pace`, which halves when a queue overflows and grows back one by one.
+ * then its acknowledgement too, which is wrong if the replica has spoken in the meantime.
+ *
+ * Handshakes in flight are bounded by `pace`, which halves when one is not answered and grows back one by one. What is
+ * in flight beyond it goes back into the queue when its timer runs out: a full listener would drop them all again.
  */
 import { Counter, Dir, Loss, Phase, Port, Reason, TcpState } from '../abi/codes';
 import {
@@ -50,7 +53,7 @@ import {
 import { listActive, listQueued, makeReady, unlist } from '../tracker/lists';
 import { contiguous, releaseAll } from '../tracker/retained';
 import { Service } from '../tracker/service';
-import { bindStack, isOver } from '../tracker/table';
+import { bindStack, isOver, unbindStack } from '../tracker/table';
 import { beginFeed, isFeeding, stepFeed } from './feed';
 import { lose } from './loss';
 import { closeSegment, headerBytes, mssOf, openSegment, sendSegment, sendSyn } from '../translator/segment';
@@ -280,8 +283,18 @@ export function tickHandshake(c: Connection, s: Service, nowMs: u32): void {
   }
   count(Counter.HandshakeRetries);
   slowDown(s);
-  if (phaseOf(c) == Phase.SynSent) repeatSyn(c, s, nowMs);
-  else confirm(c, s, nowMs);
+  if (phaseOf(c) == Phase.Confirming) confirm(c, s, nowMs);
+  else if (s.inFlight > s.pace) requeue(c, s);
+  else repeatSyn(c, s, nowMs);
+}
+
+/** Back into the queue: more than the replica takes were begun, and repeated together they would be dropped together. */
+function requeue(c: Connection, s: Service): void {
+  unlist(c, s);
+  unbindStack(c);
+  s.inFlight--;
+  c.phase = <u8>Phase.Queued;
+  listQueued(c, s, false);
 }
 
 /** Whether the connection is somewhere between queue and confirmation. */
