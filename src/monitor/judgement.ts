@@ -1,10 +1,10 @@
 /**
  * Whether the primary is alive: a pure function from what was known and what happened to what is known now.
  *
- *              | answer            | miss    | limit, silence | limit, own link down
- *   suspect    | alive             | suspect | dead           | suspect
- *   alive      | alive             | suspect | dead           | suspect
- *   dead       | alive             | dead    | dead, again    | dead
+ *              | answer            | miss    | limit, silence
+ *   suspect    | alive             | suspect | dead
+ *   alive      | alive             | suspect | dead
+ *   dead       | alive             | dead    | dead, again
  *
  * - *answer* counts when no probe has a running series of misses any more: a primary that answers echoes and refuses
  *   connections stays what it is.
@@ -13,10 +13,12 @@
  * - *silence* means that the tap has shown no frame of the primary during the series. A frame is an answer, whatever
  *   the probes say, because two hosts that serve one address do more harm than none (split brain): the series that it
  *   falls into begins anew with the miss at hand.
- * - With its own link down, this host would hear nothing of anybody.
  *
- * A primary that has never shown itself since the monitor started is `suspect` and never dead: nothing of it can be
- * moved, and the likely reason is a wrong address, or a backup that was started alone.
+ * Misses count only for who could have heard an answer. So they do not
+ * - before the primary has shown itself for the first time since the monitor started: nothing of it can be moved, and
+ *   the likely reason is a wrong address, or a backup that was started alone;
+ * - while this host's own link is down, and after that until something shows that frames get through again (a switch
+ *   may take half a minute to let them): the primary, or a client to whom nobody answers.
  */
 import type { Verdict, VerdictDetail } from '../daemon/contract';
 import type { Settled } from './schedule';
@@ -38,6 +40,8 @@ export interface Judgement {
   readonly reason: string;
   /** The primary has answered, or was heard, at some time. */
   readonly seen: boolean;
+  /** When this host's own link was last found down; `undefined` when something was heard since, or it never was. */
+  readonly deafMs: number | undefined;
   /** One for each probe. */
   readonly series: readonly Series[];
 }
@@ -58,6 +62,7 @@ export interface Series {
 /** What the tap and the interface say at the time. */
 export interface Circumstances {
   readonly heardMs: number | undefined;
+  readonly unansweredMs: number | undefined;
   readonly linkUp: boolean;
 }
 
@@ -70,7 +75,8 @@ export interface Step {
 const NO_SERIES: Series = { misses: 0, counted: 0, sinceMs: 0, quietFromMs: 0, why: '' };
 
 export function firstJudgement(rules: Rules): Judgement {
-  return { verdict: 'suspect', reason: 'not probed yet', seen: false, series: rules.probes.map(() => NO_SERIES) };
+  const series = rules.probes.map(() => NO_SERIES);
+  return { verdict: 'suspect', reason: 'not probed yet', seen: false, deafMs: undefined, series };
 }
 
 /** @param probe index into `rules.probes` of the one whose attempt was settled */
@@ -87,9 +93,10 @@ export function judge(rules: Rules, before: Judgement, probe: number, settled: S
 
 function answered(rules: Rules, before: Judgement, probe: number, atMs: number): Step {
   const series = before.series.map((each, index) => (index === probe ? NO_SERIES : each));
-  if (series.some(({ misses }) => misses > 0)) return { judgement: { ...before, seen: true, series } };
+  const heard = { seen: true, deafMs: undefined, series };
+  if (series.some(({ misses }) => misses > 0)) return { judgement: { ...before, ...heard } };
   const reason = `${rules.probes[probe]?.label}: answered`;
-  const judgement: Judgement = { verdict: 'alive', reason, seen: true, series };
+  const judgement: Judgement = { verdict: 'alive', reason, ...heard };
   if (before.verdict === 'alive') return { judgement };
   return { judgement, told: { verdict: 'alive', detail: { reason, sinceMs: atMs } } };
 }
@@ -100,28 +107,44 @@ function missed(
   probe: number,
   settled: Settled,
   why: string,
-  { heardMs = -Infinity, linkUp }: Circumstances,
+  { heardMs = -Infinity, unansweredMs = -Infinity, linkUp }: Circumstances,
 ): Step {
-  const seen = before.seen || heardMs !== -Infinity;
   const series = before.series.map((each, index) =>
     index === probe ? longer(each, settled, why, rules.probes[index]?.timeoutMs ?? 0, heardMs) : each,
   );
+  const seen = before.seen || heardMs !== -Infinity;
+  const stillDeaf = before.deafMs !== undefined && Math.max(heardMs, unansweredMs) <= before.deafMs;
+  const deafMs = linkUp ? (stillDeaf ? before.deafMs : undefined) : settled.atMs;
+  const now = { seen, deafMs, series };
+  const excuse = excuseFor(now, linkUp);
+  if (excuse !== undefined) {
+    const reason = `${cause(rules, probe, series, 'misses')}, but ${excuse}`;
+    return suspected(before, { ...now, series: begunAnew(series) }, reason, settled.sentMs);
+  }
+
   const atLimit = series.map(
     ({ counted, quietFromMs }, index) => counted >= (rules.probes[index]?.limit ?? Infinity) && heardMs < quietFromMs,
   );
   if (!(rules.deadWhen === 'any' ? atLimit.some(Boolean) : atLimit.every(Boolean))) {
-    return suspected(before, { seen, series }, cause(rules, probe, series), settled.sentMs);
+    return suspected(before, now, cause(rules, probe, series), settled.sentMs);
   }
-
   const reason = series.flatMap((_, index) => (atLimit[index] ? [cause(rules, index, series)] : [])).join('; ');
   const sinceMs = Math.min(...series.filter((_, index) => atLimit[index]).map((each) => each.sinceMs));
-  const anew = { seen, series: series.map((each) => ({ ...each, counted: 0 })) };
-  if (!linkUp) return suspected(before, anew, `${reason}, but this host's own link is down`, sinceMs);
-  if (!seen) return suspected(before, anew, `${reason}, and it has never been seen alive`, sinceMs);
   return {
-    judgement: { ...anew, verdict: 'dead', reason },
+    judgement: { ...now, series: begunAnew(series), verdict: 'dead', reason },
     told: { verdict: 'dead', detail: { reason, sinceMs } },
   };
+}
+
+/** Why a miss does not count, if it does not. */
+function excuseFor({ seen, deafMs }: Pick<Judgement, 'seen' | 'deafMs'>, linkUp: boolean): string | undefined {
+  if (!linkUp) return "this host's own link is down";
+  if (deafMs !== undefined) return "nothing has been heard since this host's own link was down";
+  return seen ? undefined : 'it has never been seen alive';
+}
+
+function begunAnew(series: readonly Series[]): Series[] {
+  return series.map((each) => ({ ...each, counted: 0 }));
 }
 
 /** The series with one more miss; a frame of the primary since it began makes this miss its first. */
@@ -136,7 +159,12 @@ function longer(series: Series, { sentMs, atMs }: Settled, why: string, timeoutM
 }
 
 /** A miss that does not, or not yet, mean death. */
-function suspected(before: Judgement, now: Pick<Judgement, 'seen' | 'series'>, reason: string, sinceMs: number): Step {
+function suspected(
+  before: Judgement,
+  now: Omit<Judgement, 'verdict' | 'reason'>,
+  reason: string,
+  sinceMs: number,
+): Step {
   if (before.verdict === 'dead') return { judgement: { ...before, ...now } };
   const judgement: Judgement = { ...now, verdict: 'suspect', reason };
   if (before.verdict === 'suspect') return { judgement };
@@ -144,9 +172,14 @@ function suspected(before: Judgement, now: Pick<Judgement, 'seen' | 'series'>, r
 }
 
 /** `icmp: 3 probes unanswered`, `tcp: 2 probes failed (connection refused)` */
-function cause(rules: Rules, probe: number, series: readonly Series[]): string {
-  const { counted = 0, why = '' } = series[probe] ?? {};
-  const count = `${counted} ${counted === 1 ? 'probe' : 'probes'}`;
+function cause(
+  rules: Rules,
+  probe: number,
+  series: readonly Series[],
+  which: 'counted' | 'misses' = 'counted',
+): string {
+  const { [which]: number = 0, why = '' } = series[probe] ?? {};
+  const count = `${number} ${number === 1 ? 'probe' : 'probes'}`;
   const what = why === 'unanswered' ? `${count} unanswered` : `${count} failed (${why})`;
   return `${rules.probes[probe]?.label}: ${what}`;
 }

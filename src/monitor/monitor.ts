@@ -81,7 +81,11 @@ export function startMonitor(
       const { outcome, sentMs, atMs } = settled;
       if (outcome.kind === 'answer') rttMs[index] = atMs - sentMs;
       if (outcome.kind === 'void') tellTrouble(probe, outcome.why);
-      const step = judge(rules, judgement, index, settled, { heardMs: evidence.heardMs(), linkUp: evidence.linkUp() });
+      const step = judge(rules, judgement, index, settled, {
+        heardMs: evidence.heardMs(),
+        unansweredMs: evidence.unansweredMs(),
+        linkUp: evidence.linkUp(),
+      });
       judgement = step.judgement;
       if (step.told) onVerdict(step.told.verdict, step.told.detail);
     });
