@@ -20,6 +20,7 @@ import {
   SERVICE_HEARD,
   SERVICE_HEARD_MS,
   SERVICE_RECOVERING,
+  SNAPSHOT_RECORD_BYTES,
   TX_DESC_BYTES,
   TX_DESC_LEN,
   TX_DESC_OFF,
@@ -58,6 +59,7 @@ export {
   MAX_SERVICES,
   MAX_SERVICE_PORTS,
   RX_FRAME_BYTES,
+  SNAPSHOT_VERSION,
 } from '../../assembly/abi/layout';
 
 /** Taken from what asc wrote about the module, so that a changed export does not compile here. */
@@ -88,6 +90,8 @@ export interface Survey {
   readonly atRisk: number;
 }
 
+/** As many whole records as fit into the receive slot. */
+const IMPORT_BYTES = Math.floor(RX_FRAME_BYTES / SNAPSHOT_RECORD_BYTES) * SNAPSHOT_RECORD_BYTES;
 const FIRST_LIVE_STATE: number = TcpState.SynReceived;
 const LAST_LIVE_STATE: number = TcpState.BothFin;
 const PAGE_BYTES = 65536;
@@ -242,6 +246,29 @@ export class Core {
   /** Connections that need a tick every 5 ms. */
   working(): number {
     return this.#exports.working() >>> 0;
+  }
+
+  // --- live connections, for a daemon that is started again ---------------------------------------------------------
+
+  /**
+   * Connections that are translated, as records to keep, from record `first` on. Uses the receive slot, so not from
+   * within a receiver.
+   * @returns a copy, and where to go on; empty at the end
+   */
+  exportLive(first: number): { readonly records: Buffer; readonly next: number } {
+    const length = check('exportLive', this.#exports.exportLive(first));
+    return { records: Buffer.from(this.rx.subarray(0, length)), next: this.#exports.exportedTo() >>> 0 };
+  }
+
+  /** Takes records of `exportLive` back. @returns how many connections go on */
+  importLive(records: Uint8Array, nowMs: number): number {
+    let count = 0;
+    for (let at = 0; at < records.length; at += IMPORT_BYTES) {
+      const part = records.subarray(at, at + IMPORT_BYTES);
+      this.rx.set(part);
+      count += check('importLive', this.#exports.importLive(part.length, nowMs));
+    }
+    return count;
   }
 
   // --- statistics -----------------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@
  * start that fails half-way: the same in reverse.
  *
  * A daemon that was killed while its services were in normal state misses nothing when it starts again: the tracker
- * picks running connections up. What was moved to a replica lives in the core's records, and would have to be kept in
- * a file: `Core` is the place to export them from, `start` before the ports are opened to take them in.
+ * picks running connections up. What was moved to a replica lives in the core's records; they are kept in a file
+ * (state-keeper.ts), and taken back before the ports are opened. A daemon that is stopped gives everything back instead.
  */
 import { randomFillSync } from 'node:crypto';
 import { parseAddress } from '../core/address';
@@ -15,8 +15,9 @@ import { coreModule } from '../core/module';
 import { Port } from '../core/names';
 import { EnvironmentError } from '../errors';
 import { reasonOf } from '../reason';
+import { habitat } from '../takeover/journal';
 import { handshakeWindow } from './backlog';
-import { type MonotonicClock, fromCoreMs } from './clock';
+import { type MonotonicClock, fromCoreMs, toCoreMs } from './clock';
 import type {
   Config,
   ConnectionReport,
@@ -38,6 +39,8 @@ import type { Machine } from './machine';
 import { PacketLoop } from './packet-loop';
 import { PortKeeper } from './port-keeper';
 import { reportConnection, reportService } from './reports';
+import { StateFile, type TakenService, type TakenState } from './state-file';
+import { StateKeeper } from './state-keeper';
 
 export interface DaemonParts {
   readonly version: string;
@@ -69,6 +72,8 @@ export class Daemon implements DaemonControl {
   readonly #keepers = new Map<Port, PortKeeper>();
   readonly #failovers: Failover[] = [];
   readonly #monitors: Monitor[] = [];
+  readonly #stateFile: StateFile;
+  #stateKeeper: StateKeeper | undefined;
   #control: ControlServer | undefined;
   #refreshTimer: NodeJS.Timeout | undefined;
   /** Ports without a listener, by service, told once. */
@@ -95,13 +100,16 @@ export class Daemon implements DaemonControl {
     this.#parts = parts;
     this.#clock = parts.clock ?? (() => performance.now());
     this.#startedMs = this.#clock();
+    this.#stateFile = new StateFile(config.stateDir, habitat());
     this.stopped = new Promise((done) => (this.#hasStopped = done));
   }
 
   async #start(): Promise<void> {
     const { machine, log, startControl, startMonitor } = this.#parts;
     const { connections, retainedBytes, retainedPerConnectionBytes, services } = this.#config;
-    await machine.setUp();
+    const { state, reason } = this.#stateFile.read();
+    if (reason !== undefined) log.warn({ reason }, 'the state of an earlier daemon is of no use');
+    await machine.setUp(state !== undefined);
 
     const hashKey = randomFillSync(new Uint32Array(4));
     const core = Core.load(coreModule, { connections, retainedBytes, retainedPerConnectionBytes }, hashKey);
@@ -112,12 +120,16 @@ export class Daemon implements DaemonControl {
     this.#core = core;
     this.#loop = loop;
     for (const service of services) this.#failovers.push(await this.#addService(service, core, loop));
+    if (state !== undefined) this.#resume(state, core);
 
     this.#keepers.set(Port.Wire, new PortKeeper(Port.Wire, 'wire', () => machine.openWire(), core, loop, log));
     if (services.some((service) => machine.isLocal(service))) {
       this.#keepers.set(Port.Stack, new PortKeeper(Port.Stack, 'stack', () => machine.openStack(), core, loop, log));
     }
     for (const keeper of this.#keepers.values()) await keeper.open();
+    for (const failover of this.#failovers) if (failover.isTaken) failover.announceAgain();
+    const taken = () => this.#failovers.filter(({ isTaken }) => isTaken).map(toTakenService);
+    this.#stateKeeper = new StateKeeper(this.#stateFile, core, taken, this.#clock, log);
     await this.#refresh();
 
     for (const failover of this.#failovers) {
@@ -154,6 +166,18 @@ export class Daemon implements DaemonControl {
       wallClock: this.#parts.wallClock ?? Date.now,
       log,
     });
+  }
+
+  /** Goes on with what an earlier daemon had taken over. */
+  #resume({ services, records }: TakenState, core: Core): void {
+    for (const { name, address, failovers } of services) {
+      const mine = this.#failovers.find(({ service }) => service.name === name && service.address === address);
+      if (mine === undefined)
+        this.#parts.log.warn({ service: name }, 'a service taken over before is not configured any more');
+      mine?.resume(failovers);
+    }
+    const connections = core.importLive(records, toCoreMs(this.#clock()));
+    this.#parts.log.warn({ connections }, 'going on with the connections of an earlier daemon');
   }
 
   #evidence(index: number): Evidence {
@@ -272,10 +296,16 @@ export class Daemon implements DaemonControl {
     await this.#control?.close();
     for (const keeper of this.#keepers.values()) keeper.close();
     this.#loop?.close();
+    await this.#stateKeeper?.close();
     await machine.tearDown();
     log.info({}, 'stopped');
     this.#hasStopped();
   }
+}
+
+function toTakenService(failover: Failover): TakenService {
+  const { name, address } = failover.service;
+  return { name, address, failovers: failover.reports() };
 }
 
 function addressOf(text: string): Uint8Array {

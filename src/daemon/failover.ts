@@ -63,6 +63,8 @@ export class Failover {
   #attempt: Attempt | undefined;
   #before = { recovered: 0, lost: 0 };
   readonly #done: Done[] = [];
+  /** Of an earlier daemon. */
+  #past: readonly FailoverReport[] = [];
   readonly #waiters: Waiter[] = [];
   /** When the address is taken at the latest. No timer: under load no timer would run (packet-loop.ts). */
   #deadlineMs = 0;
@@ -82,7 +84,8 @@ export class Failover {
 
   /** Connections may still be on their way. */
   get isWaiting(): boolean {
-    return this.#stage === 'recovering' || (this.#stage === 'serving' && this.#done.at(-1)?.result === undefined);
+    const last = this.#done.at(-1);
+    return this.#stage === 'recovering' || (last !== undefined && last.result === undefined);
   }
 
   get refused(): string | undefined {
@@ -126,7 +129,27 @@ export class Failover {
   }
 
   reports(): FailoverReport[] {
-    return this.#done.map((done) => this.#report(done));
+    return [...this.#past, ...this.#done.map((done) => this.#report(done))];
+  }
+
+  /** The service is not the primary's any more, or is being taken from it. */
+  get isTaken(): boolean {
+    return this.#stage === 'recovering' || this.#stage === 'serving';
+  }
+
+  /** Goes on where an earlier daemon was killed; its connections are in the core. */
+  resume(past: readonly FailoverReport[]): void {
+    const { core, clock } = this.surroundings;
+    this.#past = past;
+    this.#stage = 'serving';
+    core.setServiceState(this.index, ServiceState.Recovery, toCoreMs(clock()));
+    core.setServiceState(this.index, ServiceState.Proxy, toCoreMs(clock()));
+  }
+
+  /** To be called when the ports are open again. */
+  announceAgain(): void {
+    this.surroundings.announce();
+    this.#stopAnnouncing = repeatAnnouncement(this.surroundings.announce);
   }
 
   /** Ends what is going on. The core stays as it is. */

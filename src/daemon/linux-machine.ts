@@ -7,7 +7,7 @@ import { codeOf } from '../reason';
 import { PcapPort } from '../sniffer/pcap-port';
 import { run } from '../takeover/command';
 import { canonicalAddress, readInterface, readLocalAddresses, resolveMac } from '../takeover/discover';
-import { type HostNetwork, setUpHostNetwork } from '../takeover/host-network';
+import { type HostNetwork, type HostNetworkPlan, adoptHostNetwork, setUpHostNetwork } from '../takeover/host-network';
 import { Journal, type UndoFailure } from '../takeover/journal';
 import type { StackLink } from '../takeover/stack-link';
 import { backlogFor, parseListeners } from './backlog';
@@ -39,7 +39,7 @@ export class LinuxMachine implements Machine {
     private readonly log: Logger,
   ) {}
 
-  async setUp(): Promise<void> {
+  async setUp(goOn: boolean): Promise<void> {
     checkPrivileges();
     this.#localAddresses = await readLocalAddresses();
     this.#checkAddresses();
@@ -47,12 +47,14 @@ export class LinuxMachine implements Machine {
     if (!wire.up) throw new EnvironmentError(`interface ${wire.name} is down: ip link set ${wire.name} up`);
 
     this.#journal = await Journal.open(this.config.stateDir);
+    if (goOn) this.#network = await adoptHostNetwork(this.#journal, await this.#plan());
+    if (this.#network !== undefined) return;
     const left = this.#journal.changes.length;
     if (left > 0) {
       this.log.warn({ changes: left }, 'undoing what an earlier daemon left behind');
       this.#tell(await this.#journal.undo());
     }
-    await this.#setUpNetwork();
+    this.#network = await setUpHostNetwork(this.#journal, await this.#plan());
   }
 
   isLocal({ replica }: Config['services'][number]): boolean {
@@ -120,16 +122,15 @@ export class LinuxMachine implements Machine {
     }
   }
 
-  async #setUpNetwork(): Promise<void> {
-    if (this.#journal === undefined) throw new Error('not set up');
+  async #plan(): Promise<HostNetworkPlan> {
     const { services, stateDir, capture } = this.config;
-    this.#network = await setUpHostNetwork(this.#journal, {
+    return {
       stateDir,
       wire: await readInterface(this.config.interface),
       serviceAddresses: services.map(({ address }) => address),
       localReplicas: services.filter((service) => this.isLocal(service)).map(({ replica }) => replica),
       keepOffloads: capture.offload,
-    });
+    };
   }
 
   /** The private link as it is, or made anew with everything around it. */
@@ -139,9 +140,10 @@ export class LinuxMachine implements Machine {
     const now = await readInterface(known.host).catch(() => undefined);
     if (now?.mac === known.hostMac && now.up) return known;
     this.log.warn({ device: known.host }, 'the private link is gone; making it anew');
-    this.#tell((await this.#journal?.undo()) ?? []);
-    await this.#setUpNetwork();
-    return this.#network?.stack ?? known;
+    if (this.#journal === undefined) throw new Error('not set up');
+    this.#tell(await this.#journal.undo());
+    this.#network = await setUpHostNetwork(this.#journal, await this.#plan());
+    return this.#network.stack ?? known;
   }
 
   #tell(failures: readonly UndoFailure[]): void {

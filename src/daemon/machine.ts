@@ -17,10 +17,11 @@ export interface OpenPort {
 
 export interface Machine {
   /**
-   * Checks that everything is there, undoes what an earlier daemon left, changes what has to be changed.
+   * Checks that everything is there, and changes what has to be changed. What an earlier daemon left is undone first,
+   * or kept if `goOn` says that connections depend on it.
    * @throws EnvironmentError that says what is missing
    */
-  setUp(): Promise<void>;
+  setUp(goOn: boolean): Promise<void>;
   /** Whether the service's replica runs on this machine. Known after `setUp`, and does not change. */
   isLocal(service: Config['services'][number]): boolean;
   openWire(): Promise<OpenPort>;

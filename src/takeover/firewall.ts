@@ -33,6 +33,9 @@ export function firewallRuleset({ table, wireInterfaces, serviceAddresses, stack
     );
   const marks = stack === undefined ? [] : [`iifname "${stack.interface}" meta mark set ${hex(stack.mark)} notrack`];
   const lines = [
+    // Emptied first, if it exists: so that it can be loaded again, and no packet sees it half loaded.
+    `table inet ${table} {}`,
+    `flush table inet ${table}`,
     `table inet ${table} {`,
     '  chain prerouting {',
     '    type filter hook prerouting priority raw; policy accept;',

@@ -5,10 +5,10 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { isIPv6 } from 'node:net';
-import { type Family, daemonTable } from './change';
+import { type Change, type Family, daemonTable } from './change';
 import { run, runJson } from './command';
-import { type InterfaceInfo, readStackedInterfaces } from './discover';
-import { loadFirewall } from './firewall';
+import { type InterfaceInfo, readInterface, readStackedInterfaces } from './discover';
+import { type FirewallRules, loadFirewall } from './firewall';
 import type { Journal } from './journal';
 import { type StackLink, makeStackLink } from './stack-link';
 
@@ -28,22 +28,48 @@ export interface HostNetwork {
 }
 
 export async function setUpHostNetwork(journal: Journal, plan: HostNetworkPlan): Promise<HostNetwork> {
-  const { wire, serviceAddresses, localReplicas } = plan;
+  const { wire } = plan;
   const names = namesFor(plan.stateDir);
   if (!plan.keepOffloads) await switchOffloadsOff(journal, wire.name);
-  const families = new Set(localReplicas.map((address): Family => (isIPv6(address) ? 6 : 4)));
+  const families = familiesOf(plan);
 
   // The rules before the link: no packet of the link may be seen without its mark.
-  const rules = {
-    table: names.nftTable,
-    wireInterfaces: await readStackedInterfaces(wire.name),
-    serviceAddresses,
-    stack: families.size === 0 ? undefined : { interface: names.host, mark: names.mark },
-  };
+  const rules = await firewallRules(plan, names);
   await journal.make({ kind: 'nftables', table: names.nftTable }, () => loadFirewall(rules));
-  if (families.size === 0) return { stack: undefined };
+  if (families.length === 0) return { stack: undefined };
+  return { stack: await makeStackLink(journal, { ...names, table: names.mark, families, mtu: wire.mtu }) };
+}
+
+/**
+ * Goes on with what a daemon that was killed had set up, without a moment in which it is not there: while the private
+ * link is missing, a replica's segments go to the clients as they are, and are answered with RST.
+ * @returns `undefined` when something is missing or another plan is wanted; then it has to be undone and made anew
+ */
+export async function adoptHostNetwork(journal: Journal, plan: HostNetworkPlan): Promise<HostNetwork | undefined> {
+  const names = namesFor(plan.stateDir);
+  const families = familiesOf(plan);
+  const has = (wanted: (change: Change) => boolean) => journal.changes.some(wanted);
+  if (!has((change) => change.kind === 'nftables' && change.table === names.nftTable)) return undefined;
+  await loadFirewall(await firewallRules(plan, names));
+  const hasLink = has((change) => change.kind === 'veth');
+  if (families.length === 0) return hasLink ? undefined : { stack: undefined };
+  if (!families.every((family) => has((change) => change.kind === 'rule' && change.family === family)))
+    return undefined;
+  const host = await readInterface(names.host).catch(() => undefined);
+  if (!hasLink || host?.up !== true) return undefined;
+  return { stack: { ...names, table: names.mark, families, mtu: plan.wire.mtu, hostMac: host.mac } };
+}
+
+function familiesOf({ localReplicas }: HostNetworkPlan): Family[] {
+  return [...new Set(localReplicas.map((address): Family => (isIPv6(address) ? 6 : 4)))];
+}
+
+async function firewallRules(plan: HostNetworkPlan, { nftTable, host, mark }: Names): Promise<FirewallRules> {
   return {
-    stack: await makeStackLink(journal, { ...names, table: names.mark, families: [...families], mtu: wire.mtu }),
+    table: nftTable,
+    wireInterfaces: await readStackedInterfaces(plan.wire.name),
+    serviceAddresses: plan.serviceAddresses,
+    stack: plan.localReplicas.length === 0 ? undefined : { interface: host, mark },
   };
 }
 

@@ -28,10 +28,15 @@ import { type Change, undo } from './change';
 
 const FILE = 'host-changes.jsonl';
 
-interface Header {
-  readonly format: 1;
+/** What the network of a host lives in; of another one nothing is known or left. */
+export interface Habitat {
+  /** Of the machine's present boot. */
   readonly boot: string;
   readonly namespace: string;
+}
+
+interface Header extends Habitat {
+  readonly format: 1;
   /** Process id and start time, which together are never used again within a boot. */
   readonly process: string;
 }
@@ -73,6 +78,8 @@ export class Journal {
       this.#changes.set(id, change);
       this.#nextId = Math.max(this.#nextId, id + 1);
     }
+    // Under this process's name from now on.
+    if (this.#changes.size > 0) this.#rewrite();
   }
 
   /** Oldest first. */
@@ -120,15 +127,20 @@ export class Journal {
   }
 
   #append(line: Line): void {
-    if (this.#fd === undefined) {
-      // Anew, with what is still to be undone: a line cut short by a crash must not swallow the next one.
-      this.#fd = openSync(`${this.#path}.new`, 'w', 0o600);
-      writeLine(this.#fd, { format: 1, ...here() });
-      for (const [id, change] of this.#changes) writeLine(this.#fd, { id, change });
-      replaceFile(this.#fd, `${this.#path}.new`, this.#path);
-    }
-    writeLine(this.#fd, line);
-    fsyncSync(this.#fd);
+    const fd = this.#fd ?? this.#rewrite();
+    writeLine(fd, line);
+    fsyncSync(fd);
+  }
+
+  /** Anew, with what is still to be undone: a line cut short by a crash must not swallow the next one. */
+  #rewrite(): number {
+    const path = `${this.#path}.new`;
+    const fd = openSync(path, 'w', 0o600);
+    writeLine(fd, { format: 1, ...habitat(), process: processId(process.pid) ?? `${process.pid}` });
+    for (const [id, change] of this.#changes) writeLine(fd, { id, change });
+    replaceFile(fd, path, this.#path);
+    this.#fd = fd;
+    return fd;
   }
 
   #removeFile(): void {
@@ -152,7 +164,7 @@ function readLeftovers(path: string): Entry[] {
   const lines = readLines(path);
   const [header, ...rest] = lines;
   if (header === undefined || !('format' in header)) return [];
-  const { boot, namespace } = here();
+  const { boot, namespace } = habitat();
   if (header.boot !== boot) return [];
   if (header.namespace !== namespace) {
     const pid = Number.parseInt(header.process, 10);
@@ -201,11 +213,11 @@ function replaceFile(fd: number, from: string, to: string): void {
   closeSync(directory);
 }
 
-function here(): Pick<Header, 'boot' | 'namespace' | 'process'> {
+/** Where this process lives. */
+export function habitat(): Habitat {
   return {
     boot: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
     namespace: readlinkSync('/proc/self/ns/net'),
-    process: processId(process.pid) ?? `${process.pid}`,
   };
 }
 

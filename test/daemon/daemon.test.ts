@@ -1,4 +1,7 @@
 /** The daemon with the real core, on a machine of memory: from start to stop, by way of a dead primary. */
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { Config, DaemonControl, Evidence, OnVerdict, ServiceConfig } from '../../src/daemon/contract';
@@ -7,6 +10,8 @@ import { mss, sackPermitted, tcpFrame, windowScale } from '../support/frames';
 import { parseSegment } from '../lab/host/segment';
 import { MemoryMachine } from './memory-machine';
 
+/** How long a wait may last before it is called a hang. No result depends on it. */
+const HANG_MS = 20_000;
 const CLIENT = '10.77.0.9';
 const PRIMARY_MAC = '02:00:00:00:00:02';
 const CLIENT_MAC = '02:00:00:00:00:09';
@@ -24,7 +29,7 @@ const SERVICE: ServiceConfig = {
 const CONFIG: Config = {
   interface: 'eth0',
   control: '/nowhere/control.sock',
-  stateDir: '/nowhere/state',
+  stateDir: mkdtempSync(join(tmpdir(), 'migware-daemon-')),
   connections: 64,
   retainedBytes: 1 << 20,
   retainedPerConnectionBytes: 1 << 18,
@@ -84,6 +89,8 @@ async function startDaemon(
   return Object.assign(time, { daemon, machine, verdict, evidence, log });
 }
 
+test.after.always(() => rmSync(CONFIG.stateDir, { recursive: true }));
+
 const inbound = {
   src: CLIENT,
   dst: '10.77.0.2',
@@ -139,7 +146,7 @@ const segmentsOf = (frames: readonly Uint8Array[]) =>
 const isArp = (frame: Uint8Array) => frame[12] === 0x08 && frame[13] === 0x06;
 
 async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 10_000; turn++) {
+  for (const deadline = Date.now() + HANG_MS; Date.now() < deadline;) {
     if (isSo()) return;
     await new Promise((done) => setImmediate(done));
   }
@@ -259,6 +266,59 @@ test('when the primary dies its connection goes on with the replica, and the add
     connections: { tracked: 1, recovered: 1, lost: 0 },
     failovers: [{ reason: 'icmp: 3 probes unanswered', detectionMs: 150, recoveryMs: 0, recovered: 1, lost: 0 }],
   });
+});
+
+test('a daemon that was killed while the replica served goes on where it was', async (t) => {
+  const stateDir = mkdtempSync(join(tmpdir(), 'migware-daemon-'));
+  t.teardown(() => rmSync(stateDir, { recursive: true }));
+  const file = join(stateDir, 'taken-over.state');
+  const first = await startDaemon(t, { stateDir });
+  connect(first);
+  answer(first);
+  const { reason } = await first.daemon.failover('telemetry');
+  await until('it is on paper', () => existsSync(file));
+  // A stop would give everything back; a kill leaves the file as it is.
+  copyFileSync(file, `${file}.kept`);
+  await first.daemon.stop();
+  t.false(existsSync(file));
+  copyFileSync(`${file}.kept`, file);
+
+  const second = await startDaemon(t, { stateDir });
+  const { daemon, machine } = second;
+  t.is(machine.calls[0], 'setUp, going on');
+  t.like(daemon.status().services[0], { state: 'proxy', connections: { tracked: 1 }, failovers: [{ reason }] });
+  t.true(machine.wire.sent.some(isArp));
+  machine.wire.deliver(tcpFrame({ ...inbound, seq: 1006, ack: 5001, flags: 'PA', payload: 'again' }));
+  t.like(segmentsOf(machine.stack.sent)[0], {
+    source: CLIENT,
+    destination: '10.77.0.3',
+    seq: 1006,
+    ack: 90_001,
+    length: 5,
+  });
+  machine.stack.deliver(
+    tcpFrame({
+      src: '10.77.0.3',
+      dst: CLIENT,
+      srcPort: 7000,
+      dstPort: 40000,
+      seq: 90_001,
+      ack: 1011,
+      flags: 'PA',
+      payload: 'welcome',
+    }),
+  );
+  t.like(segmentsOf(machine.wire.sent).at(-1), {
+    source: '10.77.0.2',
+    destination: CLIENT,
+    seq: 5001,
+    ack: 1011,
+    length: 7,
+  });
+
+  // And it is kept for the next one.
+  rmSync(file);
+  await until('it is on paper again', () => existsSync(file));
 });
 
 test('by hand, and by name', async (t) => {

@@ -29,8 +29,8 @@ export class MemoryMachine implements Machine {
     return last(this.stacks);
   }
 
-  setUp(): Promise<void> {
-    return this.#answer('setUp', undefined);
+  setUp(goOn: boolean): Promise<void> {
+    return this.#answer(goOn ? 'setUp, going on' : 'setUp', undefined);
   }
 
   isLocal({ replica }: Config['services'][number]): boolean {
