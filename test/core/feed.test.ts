@@ -99,6 +99,21 @@ for (const build of BUILDS) {
     t.deepEqual(concat(drain(flow.stack.ack())).length, 0);
   });
 
+  test(`${build}: progress makes the timeout short again`, (t) => {
+    const flow = new Flow(new World(build)).established();
+    for (let i = 0; i < 3; i++) flow.client.data(1000);
+    flow.crash().accept();
+    flow.stack.received = flow.client.next - 2000;
+    flow.stack.ack();
+    flow.world.run(700); // two timeouts: the next one would be 800 ms
+    flow.stack.received = flow.client.next - 1000;
+    flow.stack.ack();
+    const started = flow.world.now;
+    while (flow.tick().toReplica().length === 0 && flow.world.now < started + 2000);
+    t.is(flow.world.now - started, 200);
+    t.is(flow.toReplica()[0]?.seq, flow.client.next - 1000);
+  });
+
   test(`${build}: a hole in the store is skipped, and what the client repeats passes`, (t) => {
     const flow = new Flow(new World(build)).established();
     const first = flow.client.next;

