@@ -154,10 +154,14 @@ export class LinuxMachine implements Machine {
 }
 
 function checkPrivileges(): void {
+  const missing = missingCapabilities();
+  if (missing.length > 0) throw new EnvironmentError(`run as root: this process lacks ${missing.join(' and ')}`);
+}
+
+/** What this process may not do and would have to. */
+export function missingCapabilities(): string[] {
   const [, effective = '0'] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-  const missing = CAPABILITIES.filter(([bit]) => ((BigInt(`0x${effective}`) >> bit) & 1n) === 0n);
-  if (missing.length === 0) return;
-  throw new EnvironmentError(`run as root: this process lacks ${missing.map(([, name]) => name).join(' and ')}`);
+  return CAPABILITIES.filter(([bit]) => ((BigInt(`0x${effective}`) >> bit) & 1n) === 0n).map(([, name]) => name);
 }
 
 function bytesOf(mac: string): Uint8Array {

@@ -1,21 +1,10 @@
 /** This machine, whatever the configuration says: privileges, programs, kernel settings. */
-import { readFileSync } from 'node:fs';
+import { missingCapabilities } from '../../daemon/linux-machine';
 import { EnvironmentError } from '../../errors';
 import { readSysctl } from '../../takeover/change';
 import { run } from '../../takeover/command';
 import { fail, ok, warn } from './finding';
 import type { Finding } from './finding';
-
-/** Bits of the effective set (capabilities(7)). */
-const CAPABILITIES = { CAP_NET_ADMIN: 12, CAP_NET_RAW: 13 } as const;
-
-export function missingCapabilities(): string[] {
-  const [, digits = '0'] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-  const effective = BigInt(`0x${digits}`);
-  return Object.entries(CAPABILITIES)
-    .filter(([, bit]) => ((effective >> BigInt(bit)) & 1n) === 0n)
-    .map(([name]) => name);
-}
 
 export function* privileges(): Iterable<Finding> {
   const missing = missingCapabilities();
