@@ -32,8 +32,8 @@ import {
   TCP_SEQ,
   TCP_SRC_PORT,
 } from '../parser/headers';
-import { Packet, TcpFlag } from '../parser/packet';
-import { HOP_LIMIT } from '../translator/segment';
+import { OptionBit, Packet, TcpFlag } from '../parser/packet';
+import { HOP_LIMIT, putTimestamps, TIMESTAMP_BYTES } from '../translator/segment';
 
 /** Resets the sender of this segment. Nothing for a RST (3.10.7.1). */
 export function resetSender(p: Packet): void {
@@ -49,12 +49,17 @@ export function acknowledgeSender(p: Packet, seq: u32, ack: u32): void {
   count(Counter.ForgedAck);
 }
 
-/** A bare segment back to where p came from: its own headers turned round, without IP and TCP options. */
+/**
+ * A segment without payload back to where p came from: its own headers turned round, without options but timestamps. A
+ * sender that uses them may drop a segment without (RFC 7323 3.2; a RST needs none), and takes its own echo for new.
+ */
 function answer(p: Packet, flags: u32, seq: u32, ack: u32): void {
   const link = <u32>(p.l3 - p.frame);
   const v6 = p.ipVersion == 6;
   const ip = v6 ? IPV6_BYTES : IPV4_BYTES;
-  const frame = txAlloc(link + ip + TCP_BYTES);
+  const timestamps = (p.options & OptionBit.Timestamps) != 0 && (flags & TcpFlag.Rst) == 0;
+  const tcp = TCP_BYTES + (timestamps ? TIMESTAMP_BYTES : 0);
+  const frame = txAlloc(link + ip + tcp);
   if (frame == 0) return;
   memory.copy(frame, p.frame, link + ip);
   memory.copy(frame, p.frame + ETHERNET_SRC, 6);
@@ -64,7 +69,7 @@ function answer(p: Packet, flags: u32, seq: u32, ack: u32): void {
   if (v6) {
     memory.copy(l3 + IPV6_SRC, p.dstPtr, 16);
     memory.copy(l3 + IPV6_DST, p.srcPtr, 16);
-    store<u16>(l3, bswap<u16>(<u16>TCP_BYTES), IPV6_PAYLOAD_LENGTH);
+    store<u16>(l3, bswap<u16>(<u16>tcp), IPV6_PAYLOAD_LENGTH);
     store<u8>(l3, <u8>PROTOCOL_TCP, IPV6_NEXT_HEADER);
     store<u8>(l3, <u8>HOP_LIMIT, IPV6_HOP_LIMIT);
   } else {
@@ -72,7 +77,7 @@ function answer(p: Packet, flags: u32, seq: u32, ack: u32): void {
     store<u8>(l3, <u8>HOP_LIMIT, IPV4_TTL);
     store<u32>(l3, load<u32>(p.dstPtr, 12), IPV4_SRC);
     store<u32>(l3, load<u32>(p.srcPtr, 12), IPV4_DST);
-    store<u16>(l3, bswap<u16>(<u16>(ip + TCP_BYTES)), IPV4_TOTAL_LENGTH);
+    store<u16>(l3, bswap<u16>(<u16>(ip + tcp)), IPV4_TOTAL_LENGTH);
     store<u16>(l3, 0, IPV4_CHECKSUM);
     store<u16>(l3, <u16>finish(sum(l3, ip, 0)), IPV4_CHECKSUM);
   }
@@ -81,9 +86,13 @@ function answer(p: Packet, flags: u32, seq: u32, ack: u32): void {
   store<u16>(l4, bswap<u16>(<u16>p.srcPort), TCP_DST_PORT);
   store<u32>(l4, bswap<u32>(seq), TCP_SEQ);
   store<u32>(l4, bswap<u32>(ack), TCP_ACK);
-  store<u8>(l4, <u8>(TCP_BYTES << 2), TCP_DATA_OFFSET);
+  store<u8>(l4, <u8>(tcp << 2), TCP_DATA_OFFSET);
   store<u8>(l4, <u8>flags, TCP_FLAGS);
+  if (timestamps) {
+    store<u16>(l4 + TCP_BYTES, 0x0101);
+    putTimestamps(l4 + TCP_BYTES + 2, p.tsecr, p.tsval);
+  }
   // The pseudo header is the same whichever way the addresses stand.
-  store<u16>(l4, <u16>finish(sum(l4, TCP_BYTES, pseudoSum(p, TCP_BYTES))), TCP_CHECKSUM);
-  txPush(frame, link + ip + TCP_BYTES, Port.Wire, NONE);
+  store<u16>(l4, <u16>finish(sum(l4, tcp, pseudoSum(p, tcp))), TCP_CHECKSUM);
+  txPush(frame, link + ip + tcp, Port.Wire, NONE);
 }

@@ -203,7 +203,8 @@ function putHeaders(
   return true;
 }
 
-function putTimestamps(at: Ptr, tsval: u32, tsecr: u32): void {
+/** The option without the NOPs before it. */
+export function putTimestamps(at: Ptr, tsval: u32, tsecr: u32): void {
   store<u8>(at, <u8>TCP_OPTION_TIMESTAMPS);
   store<u8>(at, 10, 1);
   store<u32>(at, bswap<u32>(tsval), 2);
