@@ -11,13 +11,15 @@ import type { Outcome, Probe } from './probe';
 const NOT_EXECUTABLE = 126;
 const NOT_FOUND = 127;
 
-export function execProbe(command: string): Probe {
+/** @param env added to this process's own environment */
+export function execProbe(command: string, env: Readonly<Record<string, string>> = {}): Probe {
   const running = new Set<() => void>();
   return {
     kind: 'exec',
     target: command,
     begin(settle) {
-      const child = spawn('/bin/sh', ['-c', command], { detached: true, stdio: 'ignore' });
+      const options = { detached: true, stdio: 'ignore', env: { ...process.env, ...env } } as const;
+      const child = spawn('/bin/sh', ['-c', command], options);
       const giveUp = () => {
         if (!running.delete(giveUp) || child.pid === undefined) return;
         try {

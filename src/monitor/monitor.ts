@@ -48,7 +48,7 @@ export function systemProbe(config: ProbeConfig, service: ServiceConfig, device:
     case 'http':
       return httpProbe(config.url, config.statuses);
     case 'exec':
-      return execProbe(config.command);
+      return execProbe(config.command, { MIGWARE_SERVICE: service.name, MIGWARE_ADDRESS: service.address });
   }
 }
 

@@ -93,6 +93,14 @@ test('exec: the exit code decides', async (t) => {
   t.deepEqual(await ask(t, execProbe('kill -TERM $$')), { kind: 'miss', why: 'ended by SIGTERM' });
 });
 
+test('exec: the command knows whom it is asked about', async (t) => {
+  const probe = execProbe('test "$MIGWARE_SERVICE $MIGWARE_ADDRESS" = "telemetry 10.77.0.2"', {
+    MIGWARE_SERVICE: 'telemetry',
+    MIGWARE_ADDRESS: '10.77.0.2',
+  });
+  t.deepEqual(await ask(t, probe), { kind: 'answer' });
+});
+
 test('exec: a command that does not exist is our own trouble', async (t) => {
   t.deepEqual(await ask(t, execProbe('/nonexistent/command')), {
     kind: 'void',
