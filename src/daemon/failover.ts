@@ -94,10 +94,11 @@ export class Failover {
 
   onVerdict(verdict: Verdict, detail: VerdictDetail): void {
     const { log, clock } = this.surroundings;
-    this.#verdict = verdict;
     const fields = { service: this.service.name, verdict, reason: detail.reason };
-    if (verdict === 'dead') log.warn(fields, 'the primary is dead');
+    if (verdict === this.#verdict) log.debug(fields, 'the primary is as it was');
+    else if (verdict === 'dead') log.warn(fields, 'the primary is dead');
     else log.info(fields, verdict === 'alive' ? 'the primary answers' : 'the primary is under suspicion');
+    this.#verdict = verdict;
     if (verdict === 'alive') this.#refused = undefined;
     if (verdict === 'dead') this.#plan({ reason: detail.reason, sinceMs: detail.sinceMs, verdictMs: clock() });
     this.#step(verdict);
