@@ -5,12 +5,25 @@
 import { Counter, Dir, Loss, Phase, TcpState } from '../abi/codes';
 import { count } from '../memory/counters';
 import { TcpFlag } from '../parser/packet';
-import { CONN_RESET_CLIENT, CONN_RESET_REPLICA, Connection, flowOf, phaseOf } from '../tracker/connection';
-import { makeReady, unlist } from '../tracker/lists';
+import { seqLt } from '../parser/seq';
+import {
+  CONN_RESET_CLIENT,
+  CONN_RESET_REPLICA,
+  Connection,
+  flowOf,
+  lossOf,
+  phaseOf,
+  stateOf,
+} from '../tracker/connection';
+import { listActive, makeReady, unlist } from '../tracker/lists';
 import { releaseAll } from '../tracker/retained';
 import { Service } from '../tracker/service';
 import { unbindStack } from '../tracker/table';
 import { sendSegment } from '../translator/segment';
+
+/** How often a client's RST is repeated, and when first, ms; then doubled. Arbitrary: as one repeats a lost segment. */
+const RESET_REPEATS: u32 = 4;
+const RESET_REPEAT_MS: u32 = 200;
 
 /** Gives a connection up, in whatever phase it is; its client is reset as soon as there is room to send. */
 export function lose(c: Connection, s: Service, loss: Loss): void {
@@ -24,6 +37,24 @@ export function lose(c: Connection, s: Service, loss: Loss): void {
   c.mark(CONN_RESET_CLIENT);
   if (hasHalf) c.mark(CONN_RESET_REPLICA);
   makeReady(c);
+  c.attempts = 0;
+  listActive(c);
+}
+
+/** Whether the client of a connection that was given up is still being told. */
+export function isBeingTold(c: Connection): bool {
+  return stateOf(c) == TcpState.Closed && lossOf(c) != Loss.None && <u32>c.attempts <= RESET_REPEATS;
+}
+
+/** Repeats the client's RST: it, or the challenge ACK that asks for the exact number, can be lost. */
+export function tickLoss(c: Connection, nowMs: u32): void {
+  if (c.attempts > 0) {
+    if (seqLt(nowMs, c.timerMs)) return;
+    c.mark(CONN_RESET_CLIENT);
+    makeReady(c);
+  }
+  c.timerMs = nowMs + (RESET_REPEAT_MS << (<u32>c.attempts));
+  c.attempts++;
 }
 
 /** The client itself gave up while its connection was on its way: nothing to save, nobody to tell but the replica. */
@@ -46,8 +77,8 @@ function leaveRecovery(c: Connection, s: Service): void {
 
 /**
  * Sends the resets of a connection that was given up. True when the transmit queue stopped it. The client's RST has the
- * last number it is known to expect; when it expects a later one, it answers with a challenge ACK, and that is
- * answered with the exact number (RFC 5961 3.2).
+ * number after all that the server sent: exact if the client has got it, and else inside its window, so that it answers
+ * with a challenge ACK, and that is answered with the exact number (RFC 5961 3.2). One below is dropped in silence.
  */
 export function sendResets(c: Connection, s: Service): bool {
   if (c.marked(CONN_RESET_REPLICA)) {
@@ -56,7 +87,7 @@ export function sendResets(c: Connection, s: Service): bool {
   }
   if (c.marked(CONN_RESET_CLIENT)) {
     const flags: u32 = TcpFlag.Rst | TcpFlag.Ack;
-    const expected = flowOf(c, Dir.Outbound).acked;
+    const expected = flowOf(c, Dir.Outbound).end;
     if (!sendSegment(c, s, Dir.Outbound, flags, expected, flowOf(c, Dir.Inbound).end, 0)) return true;
     c.unmark(CONN_RESET_CLIENT);
     count(Counter.ForgedRst);

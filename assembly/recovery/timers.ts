@@ -6,11 +6,12 @@ import { Dir, Phase, TcpState } from '../abi/codes';
 import { NONE } from '../abi/layout';
 import { seqDiff } from '../parser/seq';
 import { Connection, connectionAt, NO_SERVICE, phaseOf, stateOf } from '../tracker/connection';
-import { firstActive, unlist } from '../tracker/lists';
+import { firstActive, ListId, unlist } from '../tracker/lists';
 import { serviceAt } from '../tracker/service';
 import { removeConnection, usedRecords } from '../tracker/table';
 import { isFeeding, tickFeed } from './feed';
 import { inHandshake, tickHandshake } from './handshake';
+import { isBeingTold, tickLoss } from './loss';
 
 /** Records looked at per tick: at ten ticks a second the default table is swept in 13 s. */
 const SWEEP_RECORDS: u32 = 1024;
@@ -65,6 +66,8 @@ function tickConnection(c: Connection, nowMs: u32): void {
   } else if (phaseOf(c) == Phase.Live && (isFeeding(c, Dir.Inbound) || isFeeding(c, Dir.Outbound))) {
     tickFeed(c, s, Dir.Inbound, nowMs);
     tickFeed(c, s, Dir.Outbound, nowMs);
+  } else if (isBeingTold(c)) {
+    tickLoss(c, nowMs);
   } else {
     unlist(c, s);
   }
@@ -76,6 +79,7 @@ function sweep(nowMs: u32): void {
     if (sweepAt >= used) sweepAt = 0;
     const c = connectionAt(sweepAt++);
     if (c.state == <u8>TcpState.Free) continue;
+    if (c.list == <u8>ListId.Active && isBeingTold(c)) continue;
     const phase = phaseOf(c);
     if (c.service != NO_SERVICE && phase != Phase.Direct && phase != Phase.Live) continue;
     if (seqDiff(nowMs, c.seenMs) > <i32>idleLimit(stateOf(c))) removeConnection(c);

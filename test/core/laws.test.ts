@@ -4,7 +4,7 @@
  */
 import test from 'ava';
 import fc from 'fast-check';
-import { Counter, Phase, Port, Reason, ServiceState, TcpState } from '../../assembly/abi/codes';
+import { Counter, Loss, Phase, Port, Reason, ServiceState, TcpState } from '../../assembly/abi/codes';
 import { Flow, type FlowOptions, type Offer } from '../support/flow';
 import { ipFrame, nop, sack, tcpFrame, timestamps } from '../support/frames';
 import { World } from '../support/world';
@@ -152,10 +152,11 @@ for (const build of BUILDS) {
         const fates = after.reduce((sum, n, i) => sum + (BESIDE.has(i) ? 0 : n - (refused[i] ?? 0)), 0);
         if (fates > 1) throw new Error(`${fates} fates of one frame`);
         if (after[Reason.None] !== 0) throw new Error('refused for no reason');
-        // A bystander in recovery has timers of its own; until then nothing concerns it.
+        // A bystander in recovery, or given up, has timers of its own; until then nothing concerns it.
         if (
           before !== undefined &&
           bystander.found()?.phase === Phase.Direct &&
+          bystander.found()?.loss === Loss.None &&
           step.act === '' &&
           step.from !== 'primary'
         ) {
