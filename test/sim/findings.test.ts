@@ -8,6 +8,7 @@ import { complaint } from './play';
 const FINDINGS: readonly (readonly [seed: number, title: string])[] = [
   [8, 'a primary that said no more than SYN-ACK has left its timestamp'],
   [68, 'a replica whose buffer is smaller than a unit of the window scale gets its bytes'],
+  [182, 'a client that only waits learns that its connection is lost'],
   [244, 'timestamps that the tap missed do not make the client drop what follows'],
   [299, 'a replica that speaks before the probe comes loses nothing'],
   [310, 'the RST of a client that has finished does not take unread bytes from the replica'],
@@ -15,6 +16,8 @@ const FINDINGS: readonly (readonly [seed: number, title: string])[] = [
   [510, 'a strict client gets timestamps although the tap missed the SYN-ACK'],
   [522, 'a probe never acknowledges what the replica has just said'],
   [1034, 'a replica that has finished does not reset a client that still reads'],
+  [1482, 'a late FIN is acknowledged with the timestamps its sender insists on'],
+  [100056, 'more handshakes than a small backlog takes are all made in the end'],
 ];
 
 for (const [seed, title] of FINDINGS) {
