@@ -14,7 +14,7 @@
  * by numbers nobody else will check: not for live frames, which the replica's or client's stack verifies itself.
  */
 import { Counter, Dir, Loss, Phase, Port, Reason, Risk, ServiceState, TcpEvent, TcpState } from './abi/codes';
-import { CONNECTION_FLAG_PROXIED, CONNECTION_FLAG_RST_PENDING, NONE } from './abi/layout';
+import { CONNECTION_FLAG_PROXIED, CONNECTION_FLAG_RST_PENDING, FLOW_FLAG_FIN_PENDING, NONE } from './abi/layout';
 import { count, countBy, refuse } from './memory/counters';
 import { Ptr, RX_SLOT } from './memory/regions';
 import { txHasRoom, txReset } from './memory/transmit';
@@ -25,7 +25,7 @@ import { parse } from './parser/parse';
 import { seqLt } from './parser/seq';
 import { onEcho, onNeighbour } from './recovery/address';
 import { isFeeding } from './recovery/feed';
-import { beginHandshake, enqueue, inHandshake, onReplicaHandshake } from './recovery/handshake';
+import { beginHandshake, enqueue, inHandshake, moveBaseBehindFin, onReplicaHandshake } from './recovery/handshake';
 import { abandon } from './recovery/loss';
 import { flush, fromClient, fromReplica } from './recovery/proxy';
 import { acknowledgeSender, resetSender } from './recovery/reset';
@@ -185,8 +185,11 @@ function onLiveClient(c: Connection, s: Service, p: Packet, nowMs: u32): Reason 
 
 /** The connection waits for its replica: what the client sends is kept. */
 function onMovingClient(c: Connection, s: Service, p: Packet, nowMs: u32): Reason {
+  const outbound = flowOf(c, Dir.Outbound);
+  const finPending = outbound.has(FLOW_FLAG_FIN_PENDING);
   const reason = track(c, Dir.Inbound, p, wireWindow(c, flowOf(c, Dir.Inbound), p), false, nowMs);
   if (reason != Reason.None) return refuse(reason);
+  if (finPending && !outbound.has(FLOW_FLAG_FIN_PENDING)) moveBaseBehindFin(c);
   learnLink(c, p);
   if (stateOf(c) == TcpState.Closed) abandon(c, s);
   return refuse(Reason.NotLive);

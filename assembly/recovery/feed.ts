@@ -32,6 +32,9 @@ const FEED_RTO_MS: u32 = 200;
 /** RFC 6298 2.4 allows a maximum of 60 s or more; a client that waits longer has given up. */
 const FEED_RTO_MAX_MS: u32 = 8000;
 
+/** RFC 9293 3.8.3, R2: at least 100 s. A receiver that answers, if only that it has no room, is never given up. */
+const FEED_GIVE_UP_MS: u32 = 100000;
+
 /** The number up to which the core answers for this flow. */
 function feedEnd(c: Connection, dir: Dir): u32 {
   return dir == Dir.Inbound ? flowOf(c, Dir.Inbound).end : c.serverBase;
@@ -56,6 +59,7 @@ export function beginFeed(c: Connection, s: Service, dir: Dir, from: u32, nowMs:
   f.feedMark = end;
   f.feedWindow = FEED_SEGMENTS * maxPayload(c, s, dir);
   f.feedMs = nowMs;
+  f.feedHeardMs = nowMs;
   f.feedRtoMs = FEED_RTO_MS;
   f.feedBlock = NONE;
   f.set(FLOW_FLAG_FEEDING);
@@ -124,6 +128,7 @@ function sendPiece(c: Connection, s: Service, dir: Dir, seq: u32, length: u32, f
 export function onFeedProgress(c: Connection, dir: Dir, before: u32, nowMs: u32): void {
   const f = flowOf(c, dir);
   if (!f.has(FLOW_FLAG_FEEDING)) return;
+  f.feedHeardMs = nowMs;
   if (seqGt(f.acked, before)) {
     f.feedWindow += <u32>seqDiff(f.acked, before);
     f.feedMs = nowMs;
@@ -138,6 +143,12 @@ export function endFeed(c: Connection, dir: Dir): void {
   const f = flowOf(c, dir);
   f.clear(FLOW_FLAG_FEEDING);
   releaseAll(f);
+}
+
+/** Whether the receiver has been silent for so long that nobody sends to it any more. */
+export function isFeedDead(c: Connection, dir: Dir, nowMs: u32): bool {
+  const f = flowOf(c, dir);
+  return f.has(FLOW_FLAG_FEEDING) && seqGt(nowMs, f.feedHeardMs + FEED_GIVE_UP_MS);
 }
 
 /** No progress for a whole timeout: once more from the oldest byte, one segment, half as often. */

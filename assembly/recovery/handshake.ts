@@ -31,7 +31,6 @@ import {
   CONNECTION_FLAG_WINDOW_SCALE,
   FLOW_FLAG_FIN,
   FLOW_FLAG_FIN_ACKED,
-  FLOW_FLAG_FIN_PENDING,
   FLOW_FLAG_TS,
 } from '../abi/layout';
 import { count } from '../memory/counters';
@@ -90,11 +89,20 @@ export function enqueue(c: Connection, s: Service, nowMs: u32): void {
     lose(c, s, Loss.ServerBytesMissing);
     return;
   }
-  outbound.clear(FLOW_FLAG_FIN_PENDING);
   unlist(c, s);
   const inbound = flowOf(c, Dir.Inbound);
   const waiting = inbound.retained > 0 || seqGt(outbound.end, outbound.acked);
   listQueued(c, s, waiting);
+}
+
+/**
+ * A FIN of the suspected primary has reached the client after all, as its acknowledgement shows: the replica's numbers
+ * begin behind it. To be called when the tracker has taken note of it while the connection was moving or live.
+ */
+export function moveBaseBehindFin(c: Connection): void {
+  if (flowOf(c, Dir.Outbound).finSeq != c.serverBase) return;
+  c.serverBase++;
+  c.d2--;
 }
 
 /** Whether every server byte the client has not acknowledged is in the store. */
@@ -171,7 +179,14 @@ export function onReplicaHandshake(c: Connection, s: Service, p: Packet, nowMs: 
     confirm(c, s, nowMs);
     return Reason.Absorbed;
   }
-  if (phaseOf(c) == Phase.Confirming && p.flags & TcpFlag.Ack) {
+  if (phaseOf(c) == Phase.SynSent) {
+    // A challenge ACK: the replica still has an earlier connection of this tuple. It is told to forget it (RFC 9293
+    // 3.10.7.3), and the SYN comes again.
+    sendSegment(c, s, Dir.Inbound, TcpFlag.Rst, p.ack, 0, 0);
+    repeatSyn(c, s, nowMs);
+    return Reason.Absorbed;
+  }
+  if (p.flags & TcpFlag.Ack) {
     noteReplicaEdge(c, p, replicaWindow(c, p));
     goLive(c, s, nowMs);
     // The answer to the probe says nothing to the client, and its D-SACK would be wrong there.

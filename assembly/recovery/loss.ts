@@ -16,10 +16,10 @@ import {
   stateOf,
 } from '../tracker/connection';
 import { listActive, makeReady, unlist } from '../tracker/lists';
-import { releaseAll } from '../tracker/retained';
 import { Service } from '../tracker/service';
 import { unbindStack } from '../tracker/table';
 import { sendSegment } from '../translator/segment';
+import { endFeed } from './feed';
 
 /** How often a client's RST is repeated, and when first, ms; then doubled. Arbitrary: as one repeats a lost segment. */
 const RESET_REPEATS: u32 = 4;
@@ -27,13 +27,10 @@ const RESET_REPEAT_MS: u32 = 200;
 
 /** Gives a connection up, in whatever phase it is; its client is reset as soon as there is room to send. */
 export function lose(c: Connection, s: Service, loss: Loss): void {
-  const hasHalf = phaseOf(c) == Phase.Confirming && loss != Loss.ReplicaReset;
+  const hasHalf = isKnownToReplica(c) && loss != Loss.ReplicaReset;
   leaveRecovery(c, s);
   c.loss = <u8>loss;
   s.countLoss(loss);
-  releaseAll(flowOf(c, Dir.Inbound));
-  releaseAll(flowOf(c, Dir.Outbound));
-  c.state = <u8>TcpState.Closed;
   c.mark(CONN_RESET_CLIENT);
   if (hasHalf) c.mark(CONN_RESET_REPLICA);
   makeReady(c);
@@ -57,13 +54,18 @@ export function tickLoss(c: Connection, nowMs: u32): void {
   c.attempts++;
 }
 
-/** The client itself gave up while its connection was on its way: nothing to save, nobody to tell but the replica. */
+/** The client itself gave up, or is gone: nothing to save, nobody to tell but the replica. */
 export function abandon(c: Connection, s: Service): void {
-  const hasHalf = phaseOf(c) == Phase.Confirming;
+  const hasHalf = isKnownToReplica(c);
   leaveRecovery(c, s);
   if (!hasHalf) return;
   c.mark(CONN_RESET_REPLICA);
   makeReady(c);
+}
+
+/** A replica that answered may hold a connection, or half of one. */
+function isKnownToReplica(c: Connection): bool {
+  return phaseOf(c) == Phase.Confirming || phaseOf(c) == Phase.Live;
 }
 
 function leaveRecovery(c: Connection, s: Service): void {
@@ -72,7 +74,10 @@ function leaveRecovery(c: Connection, s: Service): void {
   if (phase != Phase.Live && phase != Phase.Direct) s.recovering--;
   unlist(c, s);
   unbindStack(c);
+  endFeed(c, Dir.Inbound);
+  endFeed(c, Dir.Outbound);
   c.phase = <u8>Phase.Direct;
+  c.state = <u8>TcpState.Closed;
 }
 
 /**
@@ -82,7 +87,7 @@ function leaveRecovery(c: Connection, s: Service): void {
  */
 export function sendResets(c: Connection, s: Service): bool {
   if (c.marked(CONN_RESET_REPLICA)) {
-    if (!sendSegment(c, s, Dir.Inbound, TcpFlag.Rst, c.clientBase + c.d1, 0, 0)) return true;
+    if (!sendSegment(c, s, Dir.Inbound, TcpFlag.Rst, flowOf(c, Dir.Inbound).acked + c.d1, 0, 0)) return true;
     c.unmark(CONN_RESET_REPLICA);
   }
   if (c.marked(CONN_RESET_CLIENT)) {

@@ -3,10 +3,16 @@
  * handed to the translator in those of the side it goes to. New connections to the service address begin here too.
  */
 import { Dir, Phase, Reason, TcpState } from '../abi/codes';
-import { CONNECTION_FLAG_PROXIED, CONNECTION_FLAG_RECOVERED, FLOW_FLAG_FIN, FLOW_FLAG_FIN_ACKED } from '../abi/layout';
+import {
+  CONNECTION_FLAG_PROXIED,
+  CONNECTION_FLAG_RECOVERED,
+  FLOW_FLAG_FIN,
+  FLOW_FLAG_FIN_ACKED,
+  FLOW_FLAG_FIN_PENDING,
+} from '../abi/layout';
 import { refuse } from '../memory/counters';
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
-import { seqGe, seqLt, seqMax } from '../parser/seq';
+import { seqDiff, seqGe, seqLe, seqLt, seqMax } from '../parser/seq';
 import { CONN_ACK_CLIENT, CONN_ACK_REPLICA, CONN_REPLICA_WS, Connection, flowOf, stateOf } from '../tracker/connection';
 import { makeReady } from '../tracker/lists';
 import { Service } from '../tracker/service';
@@ -16,7 +22,7 @@ import { replicaEcho, sendSegment } from '../translator/segment';
 import { forward } from '../translator/tcp';
 import { windowForClient, windowForReplica } from '../translator/window-field';
 import { isFeeding, onFeedProgress, stepFeed } from './feed';
-import { noteReplicaEdge, replicaWindow } from './handshake';
+import { moveBaseBehindFin, noteReplicaEdge, replicaWindow } from './handshake';
 import { sendResets } from './loss';
 
 /** Whether the primary had closed its side: what the replica sends is of no interest to the client any more. */
@@ -31,7 +37,9 @@ export function fromClient(c: Connection, s: Service, p: Packet, nowMs: u32): Re
   const outbound = flowOf(c, Dir.Outbound);
   const before = outbound.acked;
   const window = wireWindow(c, inbound, p);
+  const finPending = outbound.has(FLOW_FLAG_FIN_PENDING);
   const reason = track(c, Dir.Inbound, p, window, false, nowMs);
+  if (finPending && !outbound.has(FLOW_FLAG_FIN_PENDING)) moveBaseBehindFin(c);
   if (reason == Reason.None) {
     onFeedProgress(c, Dir.Outbound, before, nowMs);
     // Every SYN with a new number begins a connection anew: see beginIncarnation.
@@ -90,6 +98,8 @@ export function fromReplica(c: Connection, s: Service, p: Packet, nowMs: u32): R
   p.seq -= c.d2;
   if (hasAck) p.ack -= c.d1;
   if (p.options & OptionBit.Timestamps) p.tsval += c.tsDelta;
+  // The number of the primary's FIN is now the replica's: what the client acknowledges there is not the FIN.
+  if (p.segmentLength > 0) flowOf(c, Dir.Outbound).clear(FLOW_FLAG_FIN_PENDING);
   track(c, Dir.Outbound, p, window, true, nowMs);
   onFeedProgress(c, Dir.Inbound, before, nowMs);
   const field = hasAck ? windowForClient(c, p.ack, c.replicaEdge) : 0;
@@ -101,10 +111,11 @@ export function fromReplica(c: Connection, s: Service, p: Packet, nowMs: u32): R
  * name and dropped; D2 moves with it, so that both sides' next numbers keep meeting at serverBase.
  */
 function swallow(c: Connection, p: Packet, window: u32, before: u32, nowMs: u32): Reason {
-  const sent = p.segmentLength;
-  const inOrder = p.seq - c.d2 == c.serverBase;
-  if (sent > 0) {
-    if (inOrder) c.d2 += sent;
+  if (p.segmentLength > 0) {
+    // As far as it is new and in order.
+    const seq = p.seq - c.d2;
+    const fresh = seqDiff(seq + p.segmentLength, c.serverBase);
+    if (fresh > 0 && seqLe(seq, c.serverBase)) c.d2 += fresh;
     c.mark(CONN_ACK_REPLICA);
     refuse(Reason.ServerClosed);
   }

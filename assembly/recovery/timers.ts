@@ -2,16 +2,16 @@
  * Time: the short timers of connections on their way or being fed, and the slow sweep that ends records nobody uses.
  * The host calls tick; nothing here reads a clock.
  */
-import { Dir, Phase, TcpState } from '../abi/codes';
+import { Dir, Loss, Phase, TcpState } from '../abi/codes';
 import { NONE } from '../abi/layout';
 import { seqDiff } from '../parser/seq';
 import { Connection, connectionAt, NO_SERVICE, phaseOf, stateOf } from '../tracker/connection';
 import { firstActive, ListId, unlist } from '../tracker/lists';
-import { serviceAt } from '../tracker/service';
+import { Service, serviceAt } from '../tracker/service';
 import { removeConnection, usedRecords } from '../tracker/table';
-import { isFeeding, tickFeed } from './feed';
+import { isFeedDead, isFeeding, tickFeed } from './feed';
 import { inHandshake, tickHandshake } from './handshake';
-import { isBeingTold, tickLoss } from './loss';
+import { abandon, isBeingTold, lose, tickLoss } from './loss';
 
 /** Records looked at per tick: at ten ticks a second the default table is swept in 13 s. */
 const SWEEP_RECORDS: u32 = 1024;
@@ -64,13 +64,25 @@ function tickConnection(c: Connection, nowMs: u32): void {
   if (inHandshake(c)) {
     tickHandshake(c, s, nowMs);
   } else if (phaseOf(c) == Phase.Live && (isFeeding(c, Dir.Inbound) || isFeeding(c, Dir.Outbound))) {
-    tickFeed(c, s, Dir.Inbound, nowMs);
-    tickFeed(c, s, Dir.Outbound, nowMs);
+    tickFeeds(c, s, nowMs);
   } else if (isBeingTold(c)) {
     tickLoss(c, nowMs);
   } else {
     unlist(c, s);
   }
+}
+
+function tickFeeds(c: Connection, s: Service, nowMs: u32): void {
+  const replicaDead = isFeedDead(c, Dir.Inbound, nowMs);
+  if (replicaDead || isFeedDead(c, Dir.Outbound, nowMs)) {
+    // The sweep is not to take the record before everybody has been told.
+    c.seenMs = nowMs;
+    if (replicaDead) lose(c, s, Loss.ReplicaSilent);
+    else abandon(c, s);
+    return;
+  }
+  tickFeed(c, s, Dir.Inbound, nowMs);
+  tickFeed(c, s, Dir.Outbound, nowMs);
 }
 
 function sweep(nowMs: u32): void {

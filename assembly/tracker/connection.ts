@@ -73,7 +73,8 @@ export class Flow {
   feedBlock: u32;
   /** Blocks of the store that hold them. */
   blocks: u32;
-  private pad0: u32;
+  /** When the receiver was last heard while it is fed, ms. */
+  feedHeardMs: u32;
 
   has(flag: u32): bool {
     return (this.flags & flag) != 0;
