@@ -1,12 +1,10 @@
 /** Programs of the system, run without a shell: an argument is an argument, whatever characters it has. */
 import { execFile } from 'node:child_process';
-import { EnvironmentError, MigwareError } from '../errors';
+import { EnvironmentError } from '../errors';
 import { codeOf } from '../reason';
 
 /** A program of the system refused to do what it was told; the message is its own. */
-export class CommandError extends MigwareError {
-  readonly code = 'MIGWARE_COMMAND';
-}
+export class CommandError extends EnvironmentError {}
 
 /**
  * The system's own directories first: npm puts packages' programs before them, one of which is called nft, and a

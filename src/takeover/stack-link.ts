@@ -84,7 +84,10 @@ async function switchOn(journal: Journal, key: string): Promise<void> {
 async function makePair(plan: StackLinkPlan): Promise<void> {
   const { host, tap, families } = plan;
   await run('ip', ['link', 'add', host, 'type', 'veth', 'peer', 'name', tap]);
-  for (const end of [host, tap]) await run('ip', ['link', 'set', end, 'addrgenmode', 'none', 'mtu', `${LINK_MTU}`]);
+  for (const end of [host, tap]) {
+    await run('ip', ['link', 'set', end, 'mtu', `${LINK_MTU}`]);
+    if (hasIpv6()) await run('ip', ['link', 'set', end, 'addrgenmode', 'none']);
+  }
   disableIpv6(tap);
   if (families.includes(6)) {
     writeSysctl(`net/ipv6/conf/${host}/disable_ipv6`, '0');
@@ -98,9 +101,13 @@ async function makePair(plan: StackLinkPlan): Promise<void> {
   for (const family of families) await routeBack(family, plan);
 }
 
+/** A kernel may be without. */
+function hasIpv6(): boolean {
+  return readSysctl('net/ipv6/conf/all/disable_ipv6') !== undefined;
+}
+
 function disableIpv6(device: string): void {
-  const key = `net/ipv6/conf/${device}/disable_ipv6`;
-  if (readSysctl(key) !== undefined) writeSysctl(key, '1');
+  if (hasIpv6()) writeSysctl(`net/ipv6/conf/${device}/disable_ipv6`, '1');
 }
 
 async function routeBack(family: Family, { host, table, mtu, gatewayMac }: StackLinkPlan): Promise<void> {

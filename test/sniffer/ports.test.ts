@@ -8,7 +8,7 @@ import { MemoryPort } from '../../src/sniffer/memory-port';
 import { PcapFileWriter } from '../../src/sniffer/pcap-file';
 import type { PacketPort } from '../../src/sniffer/port';
 import { RecorderPort } from '../../src/sniffer/recorder';
-import { readCapture } from '../lab/pcap';
+import { parseCapture } from '../lab/pcap';
 import { tcpFrame } from '../support/frames';
 
 /** Collects what a port shows, as first bytes. */
@@ -130,7 +130,7 @@ test('a recorder writes both directions into a file that tcpdump would read', (t
   t.is(seen.length, 2);
   t.is(inner.sent.length, 1);
 
-  const recorded = readCapture(path);
+  const recorded = parseCapture(readFileSync(path));
   t.deepEqual(
     recorded.map(({ atMs, bytes, tcp }) => [Math.round(atMs * 1000), bytes.length, tcp?.seq]),
     [
