@@ -180,7 +180,10 @@ test('a directory that cannot be made is named', async (t) => {
   const file = join(folder(t), 'file');
   writeFileSync(file, '');
   const error = await t.throwsAsync(startControl(join(file, 'control.sock'), daemonWith()));
-  t.regex(error.message, /^control socket .*\/file\/control\.sock cannot be made: (not a directory|file already exists)$/);
+  t.regex(
+    error.message,
+    /^control socket .*\/file\/control\.sock cannot be made: (not a directory|file already exists)$/,
+  );
 });
 
 test('without a daemon the remedy is told', async (t) => {
