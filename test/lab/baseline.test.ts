@@ -16,7 +16,7 @@ test('pushing connections that nothing happens to pass the judge', async (t) => 
 test('a bulk upload and a download that nothing happens to pass the judge', async (t) => {
   const lab = await openLab(t, { service: { mode: 'get' } });
   const clients = await lab.connect({ mode: 'get', record: 65536, total: 4 << 20, interval: 0, connections: 2 });
-  await clients.until<ClientStat>('stat', 'the whole download', ({ receivedMin }) => receivedMin === 4 << 20);
+  await lab.until(clients, 'the whole download', ({ receivedMin }) => receivedMin === 4 << 20);
   await lab.finish(clients);
   t.deepEqual((await lab.judge()).problems, []);
 });
@@ -27,7 +27,7 @@ test('connections of a dead primary that nobody takes over do not pass', async (
   await lab.allProgress(clients);
   lab.cut();
   const stat = await clients.ask<ClientStat>('stat');
-  await clients.until<ClientStat>('stat', 'unacknowledged data', ({ sent }) => sent > stat.sent + 500);
+  await lab.until(clients, 'unacknowledged data', ({ sent }) => sent > stat.sent + 500);
   await lab.interrupt(clients);
   const verdict = await lab.judge();
   t.is(verdict.kept, 0);

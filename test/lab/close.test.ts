@@ -1,6 +1,6 @@
 /** Connections that are idle, half-closed or just closing when the primary dies. */
 import test from 'ava';
-import type { ClientStat, ServiceStat } from './lab';
+import type { ServiceStat } from './lab';
 import { crash, fallSilent, goOn, nothing } from './scenario';
 
 const CONNECTIONS = 20;
@@ -25,7 +25,7 @@ test('the service has closed its side and reads on', async (t) => {
     service: { closeFirst: true },
     client: { connections: CONNECTIONS, serverClosesFirst: true },
     before: async ({ lab, clients }) => {
-      await clients.until<ClientStat>('stat', 'the end of the service', ({ ended }) => ended === CONNECTIONS);
+      await lab.until(clients, 'the end of the service', ({ ended }) => ended === CONNECTIONS);
       await lab.allProgress(clients);
     },
   });
@@ -56,7 +56,7 @@ test('clients close before, while and after the primary dies', async (t) => {
     client: { connections: 200, interval: 10 },
     cut: async ({ lab, clients }) => {
       finished = lab.finish(clients, 600);
-      await clients.until<ClientStat>('stat', 'the first ends', ({ done }) => done > 30);
+      await lab.until(clients, 'the first ends', ({ done }) => done > 30);
       lab.cut();
     },
     after: nothing,

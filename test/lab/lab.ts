@@ -78,6 +78,8 @@ export interface ClientStat extends Message {
   readonly done: number;
   readonly ended: number;
   readonly errors: number;
+  /** errno of one of them. */
+  readonly error: string;
   readonly waiting: number;
   readonly sent: number;
   readonly acknowledged: number;
@@ -262,13 +264,22 @@ export class Lab {
     return found.program;
   }
 
+  /** Waits until the clients' state is as wanted; an error of theirs ends the wait. */
+  async until(clients: Program, what: string, isRight: (stat: ClientStat) => boolean): Promise<ClientStat> {
+    return clients.until<ClientStat>('stat', what, (stat) => {
+      if (stat.errors > 0) throw new Error(`waiting for ${what}: ${stat.errors} clients have an error, ${stat.error}`);
+      return isRight(stat);
+    });
+  }
+
   /** Waits until every connection has made progress after now. */
   async allProgress(clients: Program): Promise<void> {
-    const now = await clients.ask<ClientStat>('stat');
-    await clients.until<ClientStat>('stat', 'progress on every connection', ({ acknowledgedMin, errors }) => {
-      if (errors > 0) throw new Error(`${errors} clients have an error`);
-      return acknowledgedMin > now.acknowledgedMax;
-    });
+    const { acknowledgedMax } = await clients.ask<ClientStat>('stat');
+    await this.until(
+      clients,
+      'progress on every connection',
+      ({ acknowledgedMin }) => acknowledgedMin > acknowledgedMax,
+    );
   }
 
   /** Waits until that many connections of the first client host send nothing but probes of a window of zero. */

@@ -23,10 +23,9 @@ for (const [name, clientCable] of Object.entries(FAULTS)) {
   });
 }
 
-/** The backup's own traffic is untagged, as on a port that is a member of the VLAN only to listen. */
+/** The primary talks untagged with the backup itself, so that it can be probed: the backup has no interface in the VLAN. */
 function tagged(tag: string): CrashOptions {
-  const cable = ['--tag', tag, '--untagged', Lab.mac(3)];
-  return { clientCable: cable, primaryCable: cable };
+  return { clientCable: ['--tag', tag], primaryCable: ['--tag', tag, '--untagged', Lab.mac(3)] };
 }
 
 const PATHS: Readonly<Record<string, CrashOptions>> = {

@@ -49,6 +49,9 @@ export async function crash(t: ExecutionContext, choices: CrashOptions = {}): Pr
   await daemon.start();
   const clients = await lab.connect({ ...client, connections });
   const running: Crash = { lab, daemon, clients };
+  t.teardown(async () => {
+    if (!t.passed) await explain(t, running);
+  });
 
   await (before ?? workAll)(running);
   await daemon.until('all connections tracked', (status) => status.connections.tracked === (tracked ?? connections));
@@ -75,9 +78,9 @@ export async function workAll({ lab, clients }: Crash): Promise<void> {
 }
 
 /** The clients start nothing new, and everything on its way arrives. */
-export async function fallSilent({ clients }: Crash): Promise<void> {
+export async function fallSilent({ lab, clients }: Crash): Promise<void> {
   await clients.ask('pause');
-  await clients.until<ClientStat>('stat', 'silence', ({ waiting }) => waiting === 0);
+  await lab.until(clients, 'silence', ({ waiting }) => waiting === 0);
 }
 
 export async function goOn(running: Crash): Promise<void> {
@@ -95,10 +98,10 @@ export function answersUnderWay(record: number, connections = 10): CrashOptions 
     client: { mode: 'get', connections, record, interval: 0 },
     before: async (running) => {
       const { lab, clients } = running;
-      await answered(clients, 16 * record);
+      await answered(running, 16 * record);
       // The congestion window has to grow until it lets a whole answer go.
       await lab.weather('calm');
-      await answered(clients, 16 * record);
+      await answered(running, 16 * record);
       await fallSilent(running);
       const primary = lab.service('primary');
       const { written } = await primary.ask<ServiceStat>('stat');
@@ -114,14 +117,14 @@ export function answersUnderWay(record: number, connections = 10): CrashOptions 
       lab.undeafen();
       await lab.weather('rough');
     },
-    after: async ({ clients }) => answered(clients, 2 * record),
+    after: (running) => answered(running, 2 * record),
   };
 }
 
 /** Waits until every client has received that many more bytes than any had. */
-async function answered(clients: Program, bytes: number): Promise<void> {
+async function answered({ lab, clients }: Crash, bytes: number): Promise<void> {
   const { receivedMax } = await clients.ask<ClientStat>('stat');
-  await clients.until<ClientStat>('stat', 'more answers', ({ receivedMin }) => receivedMin > receivedMax + bytes);
+  await lab.until(clients, 'more answers', ({ receivedMin }) => receivedMin > receivedMax + bytes);
 }
 
 /** Uploads of `total` bytes as fast as they go, cut when a third has been read. */
@@ -132,8 +135,8 @@ export function uploads(total: number, connections = 4): CrashOptions {
       const primary = lab.service('primary');
       await primary.until<ServiceStat>('stat', 'a third of each upload', ({ readMin }) => readMin > total / 3);
     },
-    after: async ({ clients }) => {
-      await clients.until<ClientStat>('stat', 'the whole upload', ({ acknowledgedMin }) => acknowledgedMin === total);
+    after: async ({ lab, clients }) => {
+      await lab.until(clients, 'the whole upload', ({ acknowledgedMin }) => acknowledgedMin === total);
     },
   };
 }
@@ -144,6 +147,14 @@ function pullCable({ lab }: Crash): void {
 
 async function finishAll({ lab, clients }: Crash): Promise<void> {
   await lab.finish(clients);
+}
+
+/** What there is to know about a fail-over that went wrong. */
+async function explain(t: ExecutionContext, { daemon }: Crash): Promise<void> {
+  t.log(daemon.log);
+  t.log(await daemon.status().catch(String));
+  const connections = await daemon.connections().catch(() => []);
+  t.log(connections.length, 'connections, the first:', connections[0]);
 }
 
 function summary(

@@ -1,6 +1,6 @@
 /** Each topology of the lab carries traffic: a fail-over that fails there is not the lab's fault. */
 import test from 'ava';
-import type { ClientOptions, ClientStat, LabOptions } from './lab';
+import type { ClientOptions, LabOptions } from './lab';
 import { openLab } from './lab';
 
 const TOPOLOGIES: Readonly<Record<string, LabOptions & { client?: ClientOptions }>> = {
@@ -34,7 +34,7 @@ for (const [name, { client, ...choices }] of Object.entries(TOPOLOGIES)) {
         lab.address(),
         host,
       );
-      await clients.until<ClientStat>('stat', 'every echo', ({ receivedMin }) => receivedMin === 500);
+      await lab.until(clients, 'every echo', ({ receivedMin }) => receivedMin === 500);
       await lab.finish(clients);
     }
     t.deepEqual((await lab.judge()).problems, []);

@@ -5,7 +5,6 @@
  * about to wrap and some just have.
  */
 import test from 'ava';
-import type { ClientStat } from './lab';
 import type { CrashOptions } from './scenario';
 import { answersUnderWay, crash, uploads } from './scenario';
 
@@ -33,8 +32,8 @@ for (const [whose, cables] of Object.entries(wraps(40))) {
       client: { connections: 60, interval: 10 },
       before: async ({ clients, lab }) => {
         await lab.allProgress(clients);
-        await clients.until<ClientStat>(
-          'stat',
+        await lab.until(
+          clients,
           'half of the connections past the wrap',
           ({ acknowledgedMin }) => acknowledgedMin > 1200,
         );

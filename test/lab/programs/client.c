@@ -166,7 +166,7 @@ static void stat(const char *event)
 {
 	uint64_t sent = 0, acknowledged = 0, acknowledged_min = UINT64_MAX, acknowledged_max = 0;
 	uint64_t received = 0, received_min = UINT64_MAX, received_max = 0;
-	int errors = 0, ended = 0, waiting = 0;
+	int errors = 0, ended = 0, waiting = 0, error = 0;
 	for (int i = 0; i < settings.connections; i++) {
 		struct connection *c = &connections[i];
 		sample(c, now_us());
@@ -179,12 +179,13 @@ static void stat(const char *event)
 		received_max = c->received > received_max ? c->received : received_max;
 		waiting += c->waiting_since_us != 0;
 		errors += c->error != 0;
+		error = error != 0 ? error : c->error;
 		ended += c->end_read;
 	}
-	printf("{\"event\":\"%s\",\"connected\":%d,\"done\":%d,\"ended\":%d,\"errors\":%d,\"waiting\":%d,\"sent\":%llu,"
+	printf("{\"event\":\"%s\",\"error\":\"%s\",\"connected\":%d,\"done\":%d,\"ended\":%d,\"errors\":%d,\"waiting\":%d,\"sent\":%llu,"
 	       "\"acknowledged\":%llu,\"acknowledgedMin\":%llu,\"acknowledgedMax\":%llu,"
 	       "\"received\":%llu,\"receivedMin\":%llu,\"receivedMax\":%llu}\n",
-	       event, opened, done, ended, errors, waiting, (unsigned long long)sent, (unsigned long long)acknowledged,
+	       event, error != 0 ? strerrorname_np(error) : "", opened, done, ended, errors, waiting, (unsigned long long)sent, (unsigned long long)acknowledged,
 	       (unsigned long long)acknowledged_min, (unsigned long long)acknowledged_max, (unsigned long long)received,
 	       (unsigned long long)received_min, (unsigned long long)received_max);
 }
