@@ -126,8 +126,8 @@ export const LAYERS = [
   },
   {
     layer: 'bench',
-    may: ['assembly/abi', 'build', 'src/core', 'src/sniffer', 'test'],
-    why: 'it measures what is shipped, with the tools of the tests',
+    may: ['assembly/abi', 'build', 'src/core', 'src/sniffer', 'src/demo', 'test'],
+    why: 'it measures what is shipped, with the tools of the tests and their network',
   },
   { layer: 'scripts', may: [], why: 'they run before anything is built' },
   { layer: 'build', may: [], why: 'outputs only' },
