@@ -4,6 +4,7 @@ import { registerCheck } from './check';
 import { registerConnections } from './connections';
 import { EXIT_HELP } from './exit';
 import { registerFailover } from './failover';
+import { registerInspect } from './inspect';
 import { registerRun } from './run';
 import { registerStatus } from './status';
 import { VERSION } from './version';
@@ -21,5 +22,6 @@ export function createProgram(): Command {
   registerStatus(program);
   registerConnections(program);
   registerFailover(program);
+  registerInspect(program);
   return program;
 }

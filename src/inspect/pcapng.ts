@@ -1,0 +1,167 @@
+/**
+ * The newer format: blocks of type, length, body and length again. A section header begins a section, and with it a
+ * byte order; an interface description numbers the interfaces of the section and says in what unit their times are.
+ * Blocks of other types are skipped.
+ */
+import type { ByteReader } from './byte-reader';
+import { readU16, readU32 } from './endian';
+import { type CapturedFrame, type Frames, MAX_FRAME_BYTES } from './frame';
+
+/** Reads the same in either byte order. */
+const SECTION_HEADER = 0x0a0d0d0a;
+const INTERFACE_DESCRIPTION = 1;
+const SIMPLE_PACKET = 3;
+const ENHANCED_PACKET = 6;
+const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
+const VERSION_MAJOR = 1;
+
+const BLOCK_HEADER_BYTES = 8;
+const BLOCK_TRAILER_BYTES = 4;
+const MIN_BLOCK_BYTES = BLOCK_HEADER_BYTES + BLOCK_TRAILER_BYTES;
+/** Least bytes of the blocks that are read, without options. */
+const SECTION_HEADER_BYTES = 28;
+const INTERFACE_DESCRIPTION_BYTES = 20;
+const SIMPLE_PACKET_BYTES = 16;
+const ENHANCED_PACKET_BYTES = 32;
+/** A frame and more options than anybody writes: what is longer is no length. */
+const MAX_READ_BLOCK_BYTES = MAX_FRAME_BYTES + (1 << 20);
+
+const OPTION_TIMESTAMP_RESOLUTION = 9;
+const OPTION_TIMESTAMP_OFFSET = 14;
+
+interface Interface {
+  readonly linkType: number;
+  /** 0: no limit. */
+  readonly snapLength: number;
+  /** Units of its timestamps in a ms. */
+  readonly unitsPerMs: number;
+  /** Added to its timestamps. */
+  readonly offsetMs: number;
+}
+
+export function isPcapng(reader: ByteReader): boolean {
+  const start = reader.peek(MIN_BLOCK_BYTES);
+  return start?.readUInt32BE(0) === SECTION_HEADER && sectionByteOrder(start) !== undefined;
+}
+
+/** Whether the section is little-endian; `undefined` when it is no section header. */
+function sectionByteOrder(block: Buffer): boolean | undefined {
+  if (block.readUInt32LE(BLOCK_HEADER_BYTES) === BYTE_ORDER_MAGIC) return true;
+  if (block.readUInt32BE(BLOCK_HEADER_BYTES) === BYTE_ORDER_MAGIC) return false;
+  return undefined;
+}
+
+export function* pcapngFrames(reader: ByteReader): Frames {
+  let littleEndian = true;
+  let interfaces: Interface[] = [];
+  let lastMs = 0;
+  for (let number = 1; !reader.atEnd; number++) {
+    const start = reader.peek(MIN_BLOCK_BYTES);
+    if (start === undefined) return `the file ends within the header of block ${number}`;
+    const type = readU32(start, 0, littleEndian);
+    if (type === SECTION_HEADER) {
+      const order = sectionByteOrder(start);
+      if (order === undefined) return damaged(number, 'has no byte order');
+      littleEndian = order;
+      interfaces = [];
+    }
+    const length = readU32(start, 4, littleEndian);
+    if (length < MIN_BLOCK_BYTES || length % 4 !== 0) return damaged(number, `is said to have ${length} bytes`);
+    const least = LEAST_BYTES[type];
+    if (least === undefined) {
+      if (!reader.skip(length)) return `the file ends within block ${number}`;
+      continue;
+    }
+    if (length < least || length > MAX_READ_BLOCK_BYTES) return damaged(number, `is said to have ${length} bytes`);
+    const block = reader.take(length);
+    if (block === undefined) return `the file ends within block ${number}`;
+    if (readU32(block, length - BLOCK_TRAILER_BYTES, littleEndian) !== length) {
+      return damaged(number, 'has two different lengths');
+    }
+
+    if (type === SECTION_HEADER) {
+      const version = readU16(block, 12, littleEndian);
+      if (version !== VERSION_MAJOR) return `block ${number} begins a section of the unknown version ${version}`;
+    } else if (type === INTERFACE_DESCRIPTION) {
+      interfaces.push(readInterface(block, littleEndian));
+    } else {
+      const read = type === ENHANCED_PACKET ? readEnhancedPacket : readSimplePacket;
+      const frame = read(block, littleEndian, interfaces, lastMs);
+      if (typeof frame === 'string') return damaged(number, frame);
+      lastMs = frame.timeMs;
+      yield frame;
+    }
+  }
+  return undefined;
+}
+
+const LEAST_BYTES: Readonly<Record<number, number>> = {
+  [SECTION_HEADER]: SECTION_HEADER_BYTES,
+  [INTERFACE_DESCRIPTION]: INTERFACE_DESCRIPTION_BYTES,
+  [SIMPLE_PACKET]: SIMPLE_PACKET_BYTES,
+  [ENHANCED_PACKET]: ENHANCED_PACKET_BYTES,
+};
+
+function damaged(number: number, how: string): string {
+  return `block ${number} ${how}: the file is damaged there`;
+}
+
+function readInterface(block: Buffer, littleEndian: boolean): Interface {
+  let unitsPerMs = 1000;
+  let offsetMs = 0;
+  const end = block.length - BLOCK_TRAILER_BYTES;
+  for (let at = 16; at + 4 <= end;) {
+    const code = readU16(block, at, littleEndian);
+    const length = readU16(block, at + 2, littleEndian);
+    const value = at + 4;
+    if (code === 0 || value + length > end) break;
+    if (code === OPTION_TIMESTAMP_RESOLUTION && length === 1) unitsPerMs = resolution(block.readUInt8(value));
+    if (code === OPTION_TIMESTAMP_OFFSET && length === 8) {
+      offsetMs = 1000 * Number(littleEndian ? block.readBigInt64LE(value) : block.readBigInt64BE(value));
+    }
+    at = value + Math.ceil(length / 4) * 4;
+  }
+  return {
+    linkType: readU16(block, 8, littleEndian),
+    snapLength: readU32(block, 12, littleEndian),
+    unitsPerMs,
+    offsetMs,
+  };
+}
+
+/** if_tsresol: a second has 10^n units, or 2^n when the highest bit is set. @returns units in a ms */
+function resolution(value: number): number {
+  return (value & 0x80) === 0 ? 10 ** (value - 3) : 2 ** (value & 0x7f) / 1000;
+}
+
+type ReadPacket = (
+  block: Buffer,
+  littleEndian: boolean,
+  interfaces: readonly Interface[],
+  lastMs: number,
+) => CapturedFrame | string;
+
+const readEnhancedPacket: ReadPacket = (block, littleEndian, interfaces) => {
+  const id = readU32(block, 8, littleEndian);
+  const from = interfaces[id];
+  if (from === undefined) return `is of interface ${id}, which was not described`;
+  const units = readU32(block, 12, littleEndian) * 2 ** 32 + readU32(block, 16, littleEndian);
+  const length = readU32(block, 20, littleEndian);
+  if (length > block.length - ENHANCED_PACKET_BYTES) return `has a frame of ${length} bytes`;
+  return {
+    bytes: block.subarray(28, 28 + length),
+    wireLength: readU32(block, 24, littleEndian),
+    timeMs: units / from.unitsPerMs + from.offsetMs,
+    linkType: from.linkType,
+  };
+};
+
+/** Of the first interface, and without a time: it is taken to have come with the frame before. */
+const readSimplePacket: ReadPacket = (block, littleEndian, interfaces, lastMs) => {
+  const [from] = interfaces;
+  if (from === undefined) return 'is of interface 0, which was not described';
+  const wireLength = readU32(block, 8, littleEndian);
+  const length = Math.min(wireLength, from.snapLength === 0 ? wireLength : from.snapLength);
+  if (length > block.length - SIMPLE_PACKET_BYTES) return `has a frame of ${length} bytes`;
+  return { bytes: block.subarray(12, 12 + length), wireLength, timeMs: lastMs, linkType: from.linkType };
+};
