@@ -46,6 +46,9 @@ export function windowForClient(c: Connection, ack: u32, edge: u32): u32 {
   const told = ack + (field << shift);
   c.toldEdge = c.marked(CONN_EDGE_TOLD) ? seqMax(c.toldEdge, told) : told;
   c.mark(CONN_EDGE_TOLD);
+  // What the client is told here it may use before the replica has said it again.
+  const inbound = flowOf(c, Dir.Inbound);
+  inbound.edge = seqMax(inbound.edge, told);
   return field;
 }
 
