@@ -17,6 +17,7 @@ const FINDINGS: readonly (readonly [seed: number, title: string])[] = [
   [522, 'a probe never acknowledges what the replica has just said'],
   [1034, 'a replica that has finished does not reset a client that still reads'],
   [1482, 'a late FIN is acknowledged with the timestamps its sender insists on'],
+  [4044, 'a client may use the window that the core has told it'],
   [100056, 'more handshakes than a small backlog takes are all made in the end'],
 ];
 

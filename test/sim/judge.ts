@@ -9,8 +9,8 @@ import type { Story, World } from './world';
 /** What was found wrong; empty when all is well. */
 export function judge(world: World, ended: boolean): string[] {
   const { scenario } = world;
-  // The MSS of a connection whose SYNs were not seen is not known.
-  const sizes = scenario.watchMs === 0;
+  // The MSS of a connection whose SYNs the tap did not see is not known.
+  const sizes = scenario.watchMs === 0 && scenario.tap.loss === 0;
   const findings = world.hosts.flatMap((host) => [...host.damaged, ...(sizes ? host.oversized : [])]);
   for (const story of world.stories) {
     for (const finding of judgeStory(story, world)) {
