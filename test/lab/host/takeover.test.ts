@@ -175,3 +175,15 @@ test('a remote replica needs no private link, and its MAC address is found', asy
   const { mac } = await agent.ask<Message & { mac?: string }>('mac 10.77.0.99 eth0 50');
   t.is(mac, undefined);
 });
+
+test('a wire that is a port of a bridge is guarded under the names of both', async (t) => {
+  const { network, backup, startAgent } = await openSite(t);
+  backup.ip('link add name br0 type bridge', 'link set br0 up', 'link set eth0 master br0');
+  backup.ip('link add link br0 name mv0 type macvlan', 'link add other0 type veth peer name other1');
+  const agent = await startAgent();
+  await agent.ask(`open ${network.directory}/state`);
+  await agent.ask(`setup ${network.directory}/state ${ADDRESSES[4].service} -`);
+  const ruleset = backup.run('/usr/sbin/nft', 'list', 'ruleset');
+  const [, names = ''] = /iifname \{ (.*) \} ip daddr 10\.77\.0\.2 drop/.exec(ruleset) ?? [];
+  t.deepEqual(names.split(', ').sort(), ['"br0"', '"eth0"', '"mv0"']);
+});
