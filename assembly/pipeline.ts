@@ -294,6 +294,7 @@ function observe(
       pickUp(fresh, dir, p, nowMs);
       if (dir == Dir.Inbound) learnLink(fresh, p);
       else learnLinkBack(fresh, p);
+      settleHalfOpen(fresh);
       return Reason.None;
     }
   }

@@ -105,9 +105,7 @@ export const enum Risk {
   Mptcp = 5,
   /** Segments of the connection were seen as IP fragments. */
   Fragmented = 6,
-  /** A forged-looking segment ended the connection for one side only. */
-  ResetSuspected = 7,
-  Count = 8,
+  Count = 7,
 }
 
 /** Why a connection was given up. */
@@ -125,11 +123,9 @@ export const enum Loss {
   ServerBytesMissing = 5,
   /** Another connection already uses the tuple that the replica would see. */
   TupleClash = 6,
-  /** No record was free. */
-  TableFull = 7,
   /** The replica reset the connection while it was being fed. */
-  ReplicaReset = 8,
-  Count = 9,
+  ReplicaReset = 7,
+  Count = 8,
 }
 
 /** What became of a frame that was not passed on, each with a counter of the same number. */
@@ -183,23 +179,22 @@ export const enum Reason {
   FromPrimary = 32,
   TableFull = 33,
   HalfOpenBudget = 34,
-  RetainedBudget = 35,
   /** Payload of the replica that the client must not see: the server's side was already closed. */
-  ServerClosed = 36,
+  ServerClosed = 35,
   /** Held back until the connection is live on the replica. */
-  NotLive = 37,
+  NotLive = 36,
   /** Already known to the client: the replica's own handshake or its probe answers. */
-  Absorbed = 38,
+  Absorbed = 37,
   /** The transmit queue was full; TCP repeats it. */
-  TxQueueFull = 39,
+  TxQueueFull = 38,
   /** The frame does not fit the outgoing link and may not be split. */
-  TooBig = 40,
-  TruncatedNd = 41,
+  TooBig = 39,
+  TruncatedNd = 40,
   /** SYN-ACK of the primary for a SYN that nobody sent. */
-  UnsolicitedSynAck = 42,
+  UnsolicitedSynAck = 41,
   /** A source route (IPv4) or a routing header with segments left (IPv6): the addresses are not the final ones. */
-  BadIpOption = 43,
-  Count = 44,
+  BadIpOption = 42,
+  Count = 43,
 }
 
 /** Counters that are not refusals; they follow the Reason counters in the counter region. */

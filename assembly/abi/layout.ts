@@ -157,6 +157,8 @@ export const FLOW_FLAG_FIN_ACKED: u32 = 16;
 export const FLOW_FLAG_SEEN: u32 = 32;
 /** A FIN of a suspected primary: counts only once the client has acknowledged it. */
 export const FLOW_FLAG_FIN_PENDING: u32 = 64;
+/** The sender itself was seen; without it, what is known of it is what its peer acknowledged. */
+export const FLOW_FLAG_SPOKE: u32 = 128;
 
 /** Agreed by both SYNs. */
 export const CONNECTION_FLAG_WINDOW_SCALE: u32 = 1;

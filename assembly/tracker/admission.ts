@@ -1,14 +1,15 @@
 /**
  * Who gets a record. Half-open connections have a budget of their own and make room among themselves, oldest first, so
- * a SYN flood costs other half-open connections their record but never an established one. In a full table those that
- * are over go first.
+ * a flood costs other half-open connections their record but never an established one. Half-open are those whose handshake
+ * is not complete, and those picked up while running of which only one side has been seen: anybody can send a
+ * SYN, or an ACK out of nowhere. In a full table those that are over go first.
  */
-import { Reason, TcpState } from '../abi/codes';
-import { NONE } from '../abi/layout';
+import { Dir, Reason, TcpState } from '../abi/codes';
+import { CONNECTION_FLAG_HANDSHAKE, FLOW_FLAG_SPOKE, NONE } from '../abi/layout';
 import { refuse } from '../memory/counters';
 import { connectionCapacity, Ptr } from '../memory/regions';
-import { Packet, TcpFlag } from '../parser/packet';
-import { Connection, connectionAt, stateOf } from './connection';
+import { Packet } from '../parser/packet';
+import { Connection, connectionAt, flowOf, stateOf } from './connection';
 import { halfOpenCount, ListId, listHalfOpen, oldestHalfOpen, unlist } from './lists';
 import { addConnection, isOver, removeConnection, serviceOf, usedRecords } from './table';
 
@@ -22,8 +23,7 @@ let reclaimAt: u32 = 0;
 
 /** A new record for this tuple, NONE when the table is full of established connections. */
 export function admit(client: Ptr, clientPort: u32, server: Ptr, serverPort: u32, p: Packet, service: u32): u32 {
-  const halfOpen = (p.flags & TcpFlag.Syn) != 0;
-  if (halfOpen && halfOpenCount() >= max<u32>(connectionCapacity >>> HALF_OPEN_SHIFT, 1)) evictHalfOpen();
+  if (halfOpenCount() >= max<u32>(connectionCapacity >>> HALF_OPEN_SHIFT, 1)) evictHalfOpen();
   let i = addConnection(client, clientPort, server, serverPort, p.vlan, service, p.ipVersion);
   if (i == NONE && (reclaimOver() || evictHalfOpen())) {
     i = addConnection(client, clientPort, server, serverPort, p.vlan, service, p.ipVersion);
@@ -51,10 +51,15 @@ function reclaimOver(): bool {
   return false;
 }
 
+/** Whether only one end of a connection picked up while running has been seen. */
+function isOneSided(c: Connection): bool {
+  if (c.has(CONNECTION_FLAG_HANDSHAKE) || isOver(c)) return false;
+  return !flowOf(c, Dir.Inbound).has(FLOW_FLAG_SPOKE) || !flowOf(c, Dir.Outbound).has(FLOW_FLAG_SPOKE);
+}
+
 /** Puts the record on the list of half-open ones, or takes it off, as its state says. */
 export function settleHalfOpen(c: Connection): void {
-  const state = stateOf(c);
-  const isHalfOpen = state == TcpState.SynSent || state == TcpState.SynReceived;
+  const isHalfOpen = stateOf(c) < TcpState.Established || isOneSided(c);
   const s = serviceOf(c);
   if (isHalfOpen) {
     if (c.list == <u8>ListId.None) listHalfOpen(c, s);

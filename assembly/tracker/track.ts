@@ -27,6 +27,7 @@ import {
   FLOW_FLAG_FIN_PENDING,
   FLOW_FLAG_ISN,
   FLOW_FLAG_SEEN,
+  FLOW_FLAG_SPOKE,
   FLOW_FLAG_TS,
 } from '../abi/layout';
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
@@ -140,7 +141,7 @@ function openFlow(f: Flow, p: Packet): void {
   f.isn = p.seq;
   f.end = p.seq + p.segmentLength;
   f.acked = p.seq;
-  f.set(FLOW_FLAG_ISN | FLOW_FLAG_SEEN);
+  f.set(FLOW_FLAG_ISN | FLOW_FLAG_SEEN | FLOW_FLAG_SPOKE);
   f.mss = p.options & OptionBit.Mss ? <u16>p.mss : 0;
   f.windowShift = p.options & OptionBit.WindowScale ? <u8>p.windowShift : 0;
 }
@@ -290,6 +291,7 @@ function onSegment(c: Connection, dir: Dir, sender: Flow, receiver: Flow, p: Pac
     sender.edge = end;
     sender.set(FLOW_FLAG_SEEN);
   }
+  sender.set(FLOW_FLAG_SPOKE);
   if (p.payloadWire > 0) keepPayload(c, dir, sender, p);
   if (p.flags & TcpFlag.Fin) noteFin(sender, end - 1);
   if (seqGt(end, sender.end)) sender.end = end;

@@ -54,7 +54,6 @@ export const RISK_NAMES = {
   [Risk.RetainedBudget]: 'retained-budget',
   [Risk.Mptcp]: 'mptcp',
   [Risk.Fragmented]: 'fragmented',
-  [Risk.ResetSuspected]: 'reset-suspected',
 } as const satisfies NameTable<Risk, Risk.Count>;
 
 export const LOSS_NAMES = {
@@ -65,7 +64,6 @@ export const LOSS_NAMES = {
   [Loss.ReplicaSilent]: 'replica-silent',
   [Loss.ServerBytesMissing]: 'server-bytes-missing',
   [Loss.TupleClash]: 'tuple-clash',
-  [Loss.TableFull]: 'table-full',
   [Loss.ReplicaReset]: 'replica-reset',
 } as const satisfies NameTable<Loss, Loss.Count>;
 
@@ -105,7 +103,6 @@ export const REASON_NAMES = {
   [Reason.FromPrimary]: 'from-primary',
   [Reason.TableFull]: 'table-full',
   [Reason.HalfOpenBudget]: 'half-open-budget',
-  [Reason.RetainedBudget]: 'retained-budget',
   [Reason.ServerClosed]: 'server-closed',
   [Reason.NotLive]: 'not-live',
   [Reason.Absorbed]: 'absorbed',

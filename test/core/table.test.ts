@@ -164,6 +164,19 @@ for (const build of BUILDS) {
     t.is(world.service(SERVICE_HALF_OPEN), 0);
   });
 
+  test(`${build}: running connections of which one side has spoken share the half-open budget`, (t) => {
+    const world = new World(build, { capacity: { connections: 64 } });
+    const live = new Flow(world, { clientPort: 1 }).established();
+    const running = new Flow(world, { clientPort: 2 });
+    running.client.data('x').primary.ack();
+    t.is(world.service(SERVICE_HALF_OPEN), 0);
+    for (let i = 0; i < 200; i++) new Flow(world, { clientPort: 1000 + i }).client.ack();
+    t.is(world.service(SERVICE_HALF_OPEN), 8);
+    t.is(world.refused(Reason.HalfOpenBudget), 192);
+    t.is(live.record().state, TcpState.Established);
+    t.is(running.record().state, TcpState.Established);
+  });
+
   test(`${build}: half-open records give way when the table is full`, (t) => {
     const world = new World(build, { capacity: { connections: 8 } });
     for (let i = 0; i < 7; i++) new Flow(world, { clientPort: 1 + i }).established();
