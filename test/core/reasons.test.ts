@@ -92,7 +92,8 @@ const CASES: Partial<Record<Reason, Case>> = {
   },
   [Reason.FromPrimary]: (world) => new Flow(world).established().recovered().primary.ack(),
   [Reason.TableFull]: (world) => {
-    for (let i = 0; i < 65; i++) new Flow(world, { clientPort: 1 + i }).client.ack().primary.ack();
+    for (let i = 0; i < 64; i++) new Flow(world, { clientPort: 1 + i }).client.ack().primary.ack();
+    new Flow(world, { clientPort: 100 }).client.ack();
   },
   [Reason.HalfOpenBudget]: (world) => {
     for (let i = 0; i < 9; i++) new Flow(world, { clientPort: 1 + i }).synSent();
