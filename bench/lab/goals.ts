@@ -58,8 +58,8 @@ function recoverySpent(rounds: readonly Recovery[], profiled: Recovery | undefin
     `waited ${figure(waiting)} for a CPU that others had (clients, services and kernel share the machine)`,
     `and ${figure(Math.max(0, total - computing - waiting))} for answers`,
     profile && `${percent(profile.inject)} of its time went into sending, most of it the replica's own TCP stack`,
-    `${figure(retries)} steps of handshakes were repeated`,
-    `the replica's accept queue overflowed ${figure(overflows)} times`,
+    `${retries} steps of handshakes were repeated`,
+    `the replica's accept queue overflowed ${overflows} times`,
   ]
     .filter(Boolean)
     .join('; ');

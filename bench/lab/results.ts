@@ -129,9 +129,10 @@ function throughput(transfers: Transfers | undefined): string {
 
 function timeSpent({ recoveries, profiled }: Results): string {
   const rows = groups(recoveries).map(([connections, rounds]) => {
-    const of = (value: (round: Recovery) => number) => figure(summarize(rounds.map(value)).median);
+    const middle = (value: (round: Recovery) => number) => summarize(rounds.map(value)).median;
+    const of = (value: (round: Recovery) => number) => figure(middle(value));
     const perConnection = (round: Recovery) => (round.cpuMs * 1000) / connections;
-    const count = (name: string) => of(({ metrics }) => metrics.get(name) ?? 0);
+    const count = (name: string) => String(middle(({ metrics }) => metrics.get(name) ?? 0));
     return [
       String(connections),
       of(({ recoveryMs }) => recoveryMs),
@@ -140,7 +141,7 @@ function timeSpent({ recoveries, profiled }: Results): string {
       of(perConnection),
       count('migware_core_events_total{event="forged-syn"}'),
       count('migware_core_events_total{event="handshake-retries"}'),
-      of(({ kernel }) => kernel.get('ListenOverflows') ?? 0),
+      String(middle(({ kernel }) => kernel.get('ListenOverflows') ?? 0)),
     ];
   });
   const head = ['connections', 'recovery', 'computing', 'waiting for a CPU', 'us a connection', 'SYNs', 'repeated'];
@@ -149,8 +150,8 @@ function timeSpent({ recoveries, profiled }: Results): string {
     ...ACTIVITIES.map((activity) => percent(profile?.[activity] ?? NaN)),
   ]);
   return [
-    'Medians; ms of the main thread of the daemon between verdict and end of the recovery; forged SYNs, repeated steps of',
-    "handshakes, and overflows of the accept queue that the replica's kernel counted:",
+    'Medians: ms of the main thread of the daemon between verdict and end of the recovery; forged SYNs, repeated steps of\n' +
+      "handshakes, and overflows of the accept queue that the replica's kernel counted.",
     table([...head, 'overflows'], rows),
     ...(shares.length === 0
       ? []
