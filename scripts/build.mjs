@@ -3,7 +3,7 @@
  *
  *   npm run build [core | host]
  */
-import { chmodSync, copyFileSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { locked, once } from './lib/once.mjs';
 import { EXIT, ROOT, Stop, collect, filesIn, inRoot, main, say } from './lib/project.mjs';
 import { setUp } from './setup.mjs';
@@ -77,19 +77,21 @@ export async function buildHost() {
         'package-lock.json',
         'scripts/build.mjs',
       ],
-      outputs: HOST_ENTRIES.filter(({ source }) => existsSync(inRoot(source))).map(({ output }) => output),
+      outputs: HOST_ENTRIES.map(({ output }) => output),
     },
     async () => {
       say('building the host');
       for (const { source, output, executable } of HOST_ENTRIES) {
-        rmSync(inRoot(output), { force: true });
-        if (!existsSync(inRoot(source))) continue;
+        // Under another name first: a program that is started meanwhile finds the old bundle or the new one.
+        const fresh = output.replace(/\.js$/, '.new.js');
         await bundle({
           entryPoints: [source],
-          outfile: output,
+          outfile: fresh,
           banner: executable ? { js: '#!/usr/bin/env node' } : {},
         });
-        if (executable) chmodSync(inRoot(output), 0o755);
+        if (executable) chmodSync(inRoot(fresh), 0o755);
+        renameSync(inRoot(fresh), inRoot(output));
+        renameSync(inRoot(`${fresh}.map`), inRoot(`${output}.map`));
       }
     },
   );

@@ -12,6 +12,8 @@ import {
   CONNECTION_BYTES,
   CONNECTION_CLIENT_PORT,
   CONNECTION_FLAGS,
+  CONNECTION_FLAG_HANDSHAKE,
+  CONNECTION_FLAG_MPTCP,
   CONNECTION_FLOWS,
   CONNECTION_GENERATION,
   CONNECTION_HOLE_SEQ,
@@ -219,9 +221,15 @@ export class Connection {
     this.marks = <u16>(this.marks & ~mark);
   }
 
-  /** Notes why the connection may not survive; the first reason stays. */
+  /** What is uncertain about the connection for its whole life: what its SYNs said. */
+  get lastingRisk(): Risk {
+    if ((this.flags & CONNECTION_FLAG_HANDSHAKE) == 0) return Risk.WindowScaleUnknown;
+    return this.flags & CONNECTION_FLAG_MPTCP ? Risk.Mptcp : Risk.None;
+  }
+
+  /** Notes why the connection may not survive. The first reason stays, but a missing byte outweighs a missing option. */
   putAtRisk(risk: Risk, seq: u32, bytes: u32): void {
-    if (this.risk != <u8>Risk.None) return;
+    if (this.risk != <u8>Risk.None && this.risk != <u8>this.lastingRisk) return;
     this.risk = <u8>risk;
     this.holeSeq = seq;
     this.holeBytes = bytes;

@@ -291,12 +291,24 @@ function onSegment(c: Connection, dir: Dir, sender: Flow, receiver: Flow, p: Pac
     sender.edge = end;
     sender.set(FLOW_FLAG_SEEN);
   }
+  if (dir == Dir.Inbound && !sender.has(FLOW_FLAG_SPOKE)) noteEarlierBytes(c, receiver, p);
   sender.set(FLOW_FLAG_SPOKE);
   if (p.payloadWire > 0) keepPayload(c, dir, sender, p);
   if (p.flags & TcpFlag.Fin) noteFin(sender, end - 1);
   if (seqGt(end, sender.end)) sender.end = end;
   if (window > sender.maxWindow) sender.maxWindow = window;
   if (p.flags & TcpFlag.Ack) onAck(c, dir, receiver, p.ack, window);
+}
+
+/**
+ * The first words of the client of a connection that was picked up at a server's segment: what it has acknowledged may
+ * lie before that, and the bytes between were never seen.
+ */
+function noteEarlierBytes(c: Connection, server: Flow, p: Packet): void {
+  if (c.has(CONNECTION_FLAG_HANDSHAKE) || (p.flags & TcpFlag.Ack) == 0 || !server.has(FLOW_FLAG_SPOKE)) return;
+  if (!seqLt(p.ack, server.acked)) return;
+  c.putAtRisk(Risk.OutboundHole, p.ack, <u32>seqDiff(server.acked, p.ack));
+  server.acked = p.ack;
 }
 
 /** Options seen in the middle of a connection whose SYNs were not. */
@@ -340,7 +352,7 @@ function keepPayload(c: Connection, dir: Dir, sender: Flow, p: Packet): void {
   if (missing > 0) {
     c.putAtRisk(p.payloadLength < p.payloadWire ? Risk.OutboundHole : Risk.RetainedBudget, end - missing, missing);
   } else if (c.risk == <u8>Risk.OutboundHole && seqLe(p.seq, c.holeSeq) && seqGe(end, c.holeSeq + c.holeBytes)) {
-    c.risk = <u8>Risk.None;
+    c.risk = <u8>c.lastingRisk;
   }
 }
 
@@ -386,5 +398,5 @@ function onAck(c: Connection, dir: Dir, receiver: Flow, ack: u32, window: u32): 
 function forgiveHole(c: Connection, dir: Dir, ack: u32): void {
   if (dir != Dir.Inbound) return;
   if (c.risk != <u8>Risk.OutboundHole && c.risk != <u8>Risk.RetainedBudget) return;
-  if (seqGe(ack, c.holeSeq + c.holeBytes)) c.risk = <u8>Risk.None;
+  if (seqGe(ack, c.holeSeq + c.holeBytes)) c.risk = <u8>c.lastingRisk;
 }

@@ -90,6 +90,17 @@ for (const build of BUILDS) {
     t.like(flow.toReplica()[0], { ack: flow.stack.next });
   });
 
+  test(`${build}: server bytes sent before the connection was picked up, and still missing, are known to be`, (t) => {
+    const flow = new Flow(new World(build));
+    const first = flow.primary.next;
+    flow.primary.data(1000, { seq: first + 1000 });
+    flow.client.received = first;
+    flow.client.ack();
+    t.like(flow.record(), { holeSeq: first, holeBytes: 1000 });
+    flow.crash();
+    t.is(flow.record().loss, Loss.ServerBytesMissing);
+  });
+
   test(`${build}: a replica that still has an old connection of the tuple is made to forget it`, (t) => {
     const flow = new Flow(new World(build)).established().crash();
     const [syn] = flow.toReplica();
