@@ -127,16 +127,21 @@ async function answered({ lab, clients }: Crash, bytes: number): Promise<void> {
   await lab.until(clients, 'more answers', ({ receivedMin }) => receivedMin > receivedMax + bytes);
 }
 
-/** Uploads of `total` bytes as fast as they go, cut when a third has been read. */
-export function uploads(total: number, connections = 4): CrashOptions {
+/** Uploads as fast as they go, cut when `bytes` of each have been read, ended when as many more have been acknowledged. */
+export function uploads(bytes: number, connections = 4): CrashOptions {
   return {
-    client: { connections, interval: 0, record: 65536, total },
+    client: { connections, interval: 0, record: 65536 },
     before: async ({ lab }) => {
       const primary = lab.service('primary');
-      await primary.until<ServiceStat>('stat', 'a third of each upload', ({ readMin }) => readMin > total / 3);
+      await primary.until<ServiceStat>('stat', 'bytes of each upload', ({ readMin }) => readMin > bytes);
     },
     after: async ({ lab, clients }) => {
-      await lab.until(clients, 'the whole upload', ({ acknowledgedMin }) => acknowledgedMin === total);
+      const { acknowledgedMax } = await clients.ask<ClientStat>('stat');
+      await lab.until(
+        clients,
+        'more of each upload',
+        ({ acknowledgedMin }) => acknowledgedMin > acknowledgedMax + bytes,
+      );
     },
   };
 }
