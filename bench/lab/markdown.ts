@@ -13,7 +13,7 @@ export function spread({ median, min, max, rounds }: Summary): string {
 }
 
 export function percent(share: number): string {
-  return `${(share * 100).toFixed(0)} %`;
+  return Number.isFinite(share) ? `${(share * 100).toFixed(0)} %` : '-';
 }
 
 /** Columns are as wide as their widest cell, so that the file can be read as it is. */

@@ -59,8 +59,11 @@ export async function recordProfile(file: string, start: () => Promise<void>): P
   }
 }
 
-/** Between two instants of the wall clock, ms. */
-export function profileOf(file: string, fromMs: number, toMs: number): Profile {
+/** On a busy machine the profiler's own thread may not get to run: so few samples say nothing. */
+const SAMPLES_MIN = 20;
+
+/** Between two instants of the wall clock, ms; `undefined` when it was hardly sampled. */
+export function profileOf(file: string, fromMs: number, toMs: number): Profile | undefined {
   const profile = JSON.parse(readFileSync(file, 'utf8')) as CpuProfile;
   const activities = new Map(profile.nodes.map(({ id, callFrame }) => [id, activityOf(callFrame)]));
   const wallToMonotonicUs = Number(process.hrtime.bigint() / 1000n) - Date.now() * 1000;
@@ -69,6 +72,7 @@ export function profileOf(file: string, fromMs: number, toMs: number): Profile {
   const spent = new Map<Activity, number>();
   let atUs = profile.startTime;
   let totalUs = 0;
+  let samples = 0;
   profile.samples.forEach((node, i) => {
     // A sample stands for the time up to the next one.
     atUs += profile.timeDeltas[i] ?? 0;
@@ -78,7 +82,9 @@ export function profileOf(file: string, fromMs: number, toMs: number): Profile {
     const activity = activities.get(node) ?? 'other';
     spent.set(activity, (spent.get(activity) ?? 0) + withinUs);
     totalUs += withinUs;
+    samples++;
   });
+  if (samples < SAMPLES_MIN) return undefined;
   const shares = ACTIVITIES.map((activity) => [activity, (spent.get(activity) ?? 0) / totalUs] as const);
   return Object.fromEntries(shares) as Record<Activity, number>;
 }

@@ -43,7 +43,7 @@ export interface Recovery {
   readonly metrics: Counters;
   /** What the kernel of the replica counted from cut to end. */
   readonly kernel: Counters;
-  readonly profile?: Profile;
+  readonly profile: Profile | undefined;
 }
 
 export async function measureRecovery(connections: number, withProfile = false): Promise<Recovery> {
@@ -97,7 +97,7 @@ async function failOver(lab: Lab, connections: number, withProfile: boolean): Pr
     cpuWaitMs: waitMs,
     metrics,
     kernel,
-    ...(withProfile && { profile: profileOf(profileFile, times.verdictMs, times.movedMs) }),
+    profile: withProfile ? profileOf(profileFile, times.verdictMs, times.movedMs) : undefined,
   };
 }
 
