@@ -102,6 +102,12 @@ export class Daemon {
     await this.program?.ended;
   }
 
+  /** Ends it with everything left in place for the next one. */
+  async leave(): Promise<void> {
+    this.program?.kill('SIGHUP');
+    await this.program?.ended;
+  }
+
   /** Stops it in order; gives what it left changed on the backup, nothing if it did its work. */
   async stop(): Promise<string[]> {
     this.program?.kill('SIGTERM');

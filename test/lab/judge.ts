@@ -95,7 +95,8 @@ export function judge({ clients, services, frames, fromPrimary }: Evidence): Ver
   let doubledBytes = 0;
   const all = clients.flatMap(({ plan, connections }) => connections.map((connection) => ({ plan, connection })));
   const acknowledged = fromPrimary && acknowledgedBytes(fromPrimary);
-  const parts = new Parts(services, new Set(all.map(({ connection }) => connection.local)), acknowledged);
+  const locals = new Set(all.map(({ connection }) => connection.local));
+  const parts = new Parts(services, locals, acknowledged);
   for (const { plan, connection } of all) {
     const expected = written(plan, connection);
     const upload = compare(expected, parts.take(connection.local, expected));
@@ -109,7 +110,7 @@ export function judge({ clients, services, frames, fromPrimary }: Evidence): Ver
     problems.push(`${service} read ${read} bytes of ${peer}, which is no client`);
   }
 
-  const resets = resetsOfLiveConnections(frames);
+  const resets = resetsOfLiveConnections(frames, locals);
   if (resets.length > 0) problems.push(`${resets.length} RST in the capture, the first: ${describe(resets[0])}`);
   const openings = frames.filter(({ tcp }) => tcp !== undefined && (tcp.flags & SYN) !== 0).length;
   if (openings < all.length)
@@ -239,10 +240,10 @@ class Parts {
 function acknowledgedBytes(frames: readonly Frame[]): Map<string, number> {
   const first = new Map<string, number>();
   const bytes = new Map<string, number>();
-  for (const { ip, ports, tcp } of frames) {
-    if (ip === undefined || ports === undefined || tcp === undefined || (tcp.flags & ACK) === 0) continue;
-    const host = ip.destination.includes(':') ? `[${ip.destination}]` : ip.destination;
-    const client = `${host}:${ports.destination}`;
+  for (const frame of frames) {
+    const { tcp } = frame;
+    if (tcp === undefined || (tcp.flags & ACK) === 0) continue;
+    const [, client] = ends(frame);
     if ((tcp.flags & SYN) !== 0) first.set(client, tcp.ack);
     // The client's FIN counts as one: a part is never longer than what was read.
     const count = (tcp.ack - (first.get(client) ?? tcp.ack)) >>> 0;
@@ -252,23 +253,32 @@ function acknowledgedBytes(frames: readonly Frame[]): Map<string, number> {
 }
 
 /**
- * RSTs, but for those of connections that both ends had closed: an end that is gone answers a late acknowledgement so,
- * which is ordinary TCP after any retransmitted FIN (RFC 9293 3.10.7.1).
+ * RSTs of the clients' connections, but for those of connections that both ends had closed: an end that is gone answers a late
+ * acknowledgement so, which is ordinary TCP after any retransmitted FIN (RFC 9293 3.10.7.1).
  */
-function resetsOfLiveConnections(frames: readonly Frame[]): Frame[] {
+function resetsOfLiveConnections(frames: readonly Frame[], clients: ReadonlySet<string>): Frame[] {
   const finished = new Set<string>();
-  return frames.filter(({ ip, ports, tcp }) => {
-    if (ip === undefined || ports === undefined || tcp === undefined) return false;
-    const ends = [`${ip.source} ${ports.source}`, `${ip.destination} ${ports.destination}`];
-    const [thisWay, otherWay] = [ends.join(' '), ends.reverse().join(' ')];
+  return frames.filter((frame) => {
+    const { tcp } = frame;
+    const [source, destination] = ends(frame);
+    // A hub shows everybody everything.
+    if (tcp === undefined || !(clients.has(source) || clients.has(destination))) return false;
+    const [thisWay, otherWay] = [`${source} ${destination}`, `${destination} ${source}`];
     if ((tcp.flags & SYN) !== 0) finished.delete(thisWay);
     if ((tcp.flags & FIN) !== 0) finished.add(thisWay);
     return (tcp.flags & RST) !== 0 && !(finished.has(thisWay) && finished.has(otherWay));
   });
 }
 
+/** Source and destination as the programs write them, `address:port`. */
+function ends({ ip, ports }: Frame): [string, string] {
+  if (ip === undefined || ports === undefined) return ['', ''];
+  const host = (address: string) => (address.includes(':') ? `[${address}]` : address);
+  return [`${host(ip.source)}:${ports.source}`, `${host(ip.destination)}:${ports.destination}`];
+}
+
 function describe(frame: Frame | undefined): string {
-  if (frame?.ip === undefined || frame.ports === undefined) return 'unknown';
-  const { ip, ports, tcp } = frame;
-  return `${ip.source}:${ports.source} > ${ip.destination}:${ports.destination} seq ${tcp?.seq ?? 0} from ${frame.source}`;
+  if (frame === undefined) return '';
+  const [source, destination] = ends(frame);
+  return `${source} > ${destination} seq ${frame.tcp?.seq ?? 0} from ${frame.source}`;
 }

@@ -1,5 +1,6 @@
 /** The daemon is killed without a word, and started again. */
 import test from 'ava';
+import type { ClientStat } from './lab';
 import { openLab } from './lab';
 
 for (const family of [4, 6] as const) {
@@ -21,6 +22,39 @@ for (const family of [4, 6] as const) {
     t.deepEqual(await daemon.stop(), []);
   });
 }
+
+test('exchanged while the replica serves: nobody notices, not even who came last', async (t) => {
+  const lab = await openLab(t);
+  const daemon = lab.daemon();
+  await daemon.start();
+  const moved = await lab.connect({ connections: 20, interval: 5 });
+  await lab.allProgress(moved);
+  lab.cut();
+  await daemon.until('all have moved', ({ connections }) => connections.recovered === 20);
+  const later = await lab.connect({ connections: 5, interval: 5 });
+  await lab.allProgress(later);
+  await daemon.leave();
+  await daemon.start();
+  t.is((await daemon.status()).state, 'proxy');
+  await lab.allProgress(moved);
+  await lab.allProgress(later);
+  await Promise.all([lab.finish(moved), lab.finish(later)]);
+  t.deepEqual((await lab.judge()).problems, []);
+  t.deepEqual(await daemon.stop(), []);
+});
+
+test('stopped while the replica serves: clients are told at once', async (t) => {
+  const lab = await openLab(t);
+  const daemon = lab.daemon();
+  await daemon.start();
+  const clients = await lab.connect({ connections: 20, interval: 5 });
+  await lab.allProgress(clients);
+  lab.cut();
+  await daemon.until('all have moved', ({ connections }) => connections.recovered === 20);
+  await lab.allProgress(clients);
+  t.deepEqual(await daemon.stop(), []);
+  await clients.until<ClientStat>('stat', 'an error on every connection', ({ errors }) => errors === 20);
+});
 
 for (const remoteReplica of [false, true]) {
   test(`while the replica serves${remoteReplica ? ' from another machine' : ''}: nobody notices`, async (t) => {
