@@ -17,7 +17,7 @@ import {
   TX_TABLE,
 } from './memory/regions';
 import { txCount, txReset } from './memory/transmit';
-import { changeQuarantine, changeState, drain, onFrame, setTrackAll } from './pipeline';
+import { changeQuarantine, changeState, dismissAll, drain, onFrame, setTrackAll } from './pipeline';
 import { announceAddress } from './recovery/address';
 import { exportConnections, exportedUpTo, importConnections } from './recovery/snapshot';
 import { onTick, resetTimers } from './recovery/timers';
@@ -96,6 +96,14 @@ export function setServiceState(service: u32, state: u32, nowMs: u32): i32 {
   if (service >= serviceCount() || state >= <u32>ServiceState.Count) return Status.BadArgument;
   txReset();
   changeState(service, <ServiceState>state, usedRecords(), nowMs);
+  return Status.Ok;
+}
+
+/** Gives up every connection that the replica serves or is to serve, before the host stops: call pump for the resets. */
+export function dismiss(service: u32, nowMs: u32): i32 {
+  if (service >= serviceCount()) return Status.BadArgument;
+  txReset();
+  dismissAll(service, usedRecords(), nowMs);
   return Status.Ok;
 }
 

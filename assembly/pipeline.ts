@@ -26,7 +26,7 @@ import { seqLt } from './parser/seq';
 import { onEcho, onNeighbour } from './recovery/address';
 import { isFeeding } from './recovery/feed';
 import { beginHandshake, enqueue, inHandshake, moveBaseBehindFin, onReplicaHandshake } from './recovery/handshake';
-import { abandon } from './recovery/loss';
+import { abandon, lose } from './recovery/loss';
 import { flush, fromClient, fromReplica } from './recovery/proxy';
 import { acknowledgeSender, resetSender } from './recovery/reset';
 import { Connection, connectionAt, flowOf, NO_SERVICE, phaseOf, stateOf } from './tracker/connection';
@@ -377,6 +377,18 @@ export function changeState(service: u32, state: ServiceState, used: u32, nowMs:
     // A client that has not been answered repeats its SYN, and begins anew on the replica.
     if (stateOf(c) == TcpState.SynSent) removeConnection(c);
     else enqueue(c, s, nowMs);
+  }
+}
+
+/** The host is about to stop: what the replica serves through the core ends now, and both sides are told. */
+export function dismissAll(service: u32, used: u32, nowMs: u32): void {
+  const s = serviceAt(service);
+  for (let i: u32 = 0; i < used; i++) {
+    const c = connectionAt(i);
+    if (c.state == <u8>TcpState.Free || <u32>c.service != service) continue;
+    if (phaseOf(c) == Phase.Direct || isOver(c)) continue;
+    c.seenMs = nowMs;
+    lose(c, s, Loss.Dismissed);
   }
 }
 

@@ -10,6 +10,7 @@ const EXPORTS = [
   'connectionsBase',
   'connectionsUsed',
   'countersBase',
+  'dismiss',
   'exportLive',
   'exportedTo',
   'importLive',

@@ -125,7 +125,9 @@ export const enum Loss {
   TupleClash = 6,
   /** The replica reset the connection while it was being fed. */
   ReplicaReset = 7,
-  Count = 8,
+  /** The daemon stopped while the replica served. */
+  Dismissed = 8,
+  Count = 9,
 }
 
 /** What became of a frame that was not passed on, each with a counter of the same number. */

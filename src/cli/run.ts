@@ -25,7 +25,9 @@ interface RunOptions {
 export function registerRun(program: Command): void {
   program
     .command('run')
-    .description('watch the primaries and take over when they die; ends, and undoes its changes, at SIGTERM or SIGINT')
+    .description(
+      'watch the primaries and take over when they die; ends, and undoes its changes, at SIGTERM or SIGINT; at SIGHUP it ends and leaves everything for the next one to go on with',
+    )
     .addOption(requiredConfig())
     .addOption(new Option('--log-level <level>', 'least important lines to log').choices(LOG_LEVELS).default('info'))
     .action(async ({ config: file, logLevel }: RunOptions) => {

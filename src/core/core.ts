@@ -181,6 +181,11 @@ export class Core {
     check('setQuarantine', this.#exports.setQuarantine(service, on ? 1 : 0));
   }
 
+  /** Gives up the service's connections, before the host stops; `pump` sends the resets. */
+  dismiss(service: number, nowMs: number): void {
+    check('dismiss', this.#exports.dismiss(service, nowMs));
+  }
+
   setHandshakeWindow(service: number, handshakes: number): void {
     check('setHandshakeWindow', this.#exports.setHandshakeWindow(service, handshakes));
   }

@@ -65,6 +65,7 @@ export const LOSS_NAMES = {
   [Loss.ServerBytesMissing]: 'server-bytes-missing',
   [Loss.TupleClash]: 'tuple-clash',
   [Loss.ReplicaReset]: 'replica-reset',
+  [Loss.Dismissed]: 'dismissed',
 } as const satisfies NameTable<Loss, Loss.Count>;
 
 export const REASON_NAMES = {

@@ -282,24 +282,44 @@ export class Daemon implements DaemonControl {
 
   // --- end --------------------------------------------------------------------------------------------------------
 
-  /** Undoes everything. May be called at any time and more than once. */
+  /** Undoes everything; connections that a replica serves are reset. May be called at any time and more than once. */
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop();
+    this.#stopping ??= this.#stop(false);
     return this.#stopping;
   }
 
-  async #stop(): Promise<void> {
+  /** Ends and leaves everything as it is, for the next daemon to go on with, as if this one had been killed. */
+  leave(): Promise<void> {
+    this.#stopping ??= this.#stop(true);
+    return this.#stopping;
+  }
+
+  async #stop(leave: boolean): Promise<void> {
     const { log, machine } = this.#parts;
     clearTimeout(this.#refreshTimer);
     for (const monitor of this.#monitors) monitor.close();
     for (const failover of this.#failovers) failover.close();
     await this.#control?.close();
+    if (!leave) this.#dismiss();
     for (const keeper of this.#keepers.values()) keeper.close();
     this.#loop?.close();
-    await this.#stateKeeper?.close();
-    await machine.tearDown();
-    log.info({}, 'stopped');
+    if (leave) {
+      await this.#stateKeeper?.leave();
+      await machine.leave();
+    } else {
+      await this.#stateKeeper?.close();
+      await machine.tearDown();
+    }
+    log.info({ left: leave }, 'stopped');
     this.#hasStopped();
+  }
+
+  /** Clients of a replica that nobody translates for any more are told so: they connect again now, not in 15 minutes. */
+  #dismiss(): void {
+    for (const { index, stage } of this.#failovers) {
+      if (stage === 'recovering' || stage === 'serving') this.#core?.dismiss(index, toCoreMs(this.#clock()));
+    }
+    this.#loop?.pump();
   }
 }
 

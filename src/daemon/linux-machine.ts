@@ -114,6 +114,11 @@ export class LinuxMachine implements Machine {
     this.#journal = undefined;
   }
 
+  async leave(): Promise<void> {
+    await this.#journal?.close();
+    this.#journal = undefined;
+  }
+
   /** The address would be answered for by this host's own stack, in every state. */
   #checkAddresses(): void {
     for (const { name, address } of this.config.services) {

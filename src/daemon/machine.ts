@@ -35,4 +35,6 @@ export interface Machine {
   backlog(address: string, ports: readonly number[]): Promise<{ backlog: number | undefined; silent: number[] }>;
   /** Undoes everything. Ports are closed before. */
   tearDown(): Promise<void>;
+  /** Leaves everything for the next daemon. Ports are closed before. */
+  leave(): Promise<void>;
 }

@@ -2,7 +2,13 @@
 import type { Config } from './contract';
 import { Daemon, type DaemonParts } from './daemon';
 
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+/** What each signal does. */
+const SIGNALS = {
+  SIGTERM: 'stop',
+  SIGINT: 'stop',
+  /** For the exchange of the daemon itself while a replica serves. */
+  SIGHUP: 'leave',
+} as const;
 
 export interface RunningDaemon {
   readonly daemon: Daemon;
@@ -11,18 +17,20 @@ export interface RunningDaemon {
 }
 
 /**
- * Starts the daemon and stops it, in order, at SIGTERM or SIGINT; a signal during the start too, when that is through. A
- * second signal does nothing more: what is being undone must not be left half undone.
+ * Starts the daemon and stops it, in order, at SIGTERM or SIGINT; at SIGHUP it ends and leaves everything in place for the
+ * next one. A signal during the start counts when that is through. A second signal does nothing more: what is
+ * being undone must not be left half undone.
  */
 export async function runDaemon(config: Config, parts: DaemonParts): Promise<RunningDaemon> {
-  let stop: () => void = () => undefined;
-  const asked = new Promise<void>((resolve) => (stop = resolve));
-  const onSignal = (signal: NodeJS.Signals) => {
-    parts.log.info({ signal }, 'stopping');
-    stop();
-  };
-  for (const signal of SIGNALS) process.on(signal, onSignal);
+  let end: (how: 'stop' | 'leave') => void = () => undefined;
+  const asked = new Promise<'stop' | 'leave'>((resolve) => (end = resolve));
+  for (const [signal, how] of Object.entries(SIGNALS)) {
+    process.on(signal, () => {
+      parts.log.info({ signal }, 'stopping');
+      end(how);
+    });
+  }
   const daemon = await Daemon.start(config, parts);
-  const stopped = Promise.race([asked.then(() => daemon.stop()), daemon.stopped]);
+  const stopped = Promise.race([asked.then((how) => daemon[how]()), daemon.stopped]);
   return { daemon, stopped };
 }

@@ -44,6 +44,14 @@ export class StateKeeper {
     this.file.remove();
   }
 
+  /** Takes a last picture and leaves it for the next daemon. */
+  async leave(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#writing;
+    await this.#save();
+  }
+
   #wait(pauseMs: number): void {
     this.#timer = setTimeout(() => {
       this.#writing = this.#save();

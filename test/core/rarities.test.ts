@@ -1,6 +1,6 @@
 /** What seldom happens on the way to the replica, and after it. */
 import test from 'ava';
-import { Loss, Phase, TcpState } from '../../assembly/abi/codes';
+import { Loss, Phase, Status, TcpState } from '../../assembly/abi/codes';
 import { Flow } from '../support/flow';
 import type { Segment } from '../support/sent';
 import { World } from '../support/world';
@@ -99,6 +99,18 @@ for (const build of BUILDS) {
     t.like(flow.record(), { holeSeq: first, holeBytes: 1000 });
     flow.crash();
     t.is(flow.record().loss, Loss.ServerBytesMissing);
+  });
+
+  test(`${build}: when the host stops, client and replica are told at once`, (t) => {
+    const flow = new Flow(new World(build)).established().recovered();
+    flow.client.data('hello').take().stack.ack();
+    const { exports } = flow.world.core;
+    t.is(exports.dismiss(0, flow.world.now), 0);
+    flow.note(flow.world.pump());
+    t.like(flow.toReplica()[0], { flags: 'R', seq: flow.stack.received });
+    t.like(flow.toClient()[0], { flags: 'RA', seq: flow.client.received });
+    t.is(flow.record().loss, Loss.Dismissed);
+    t.is(exports.dismiss(1, 0), Status.BadArgument);
   });
 
   test(`${build}: a replica that still has an old connection of the tuple is made to forget it`, (t) => {

@@ -74,6 +74,10 @@ export class MemoryMachine implements Machine {
     return this.#answer('tearDown', undefined);
   }
 
+  leave(): Promise<void> {
+    return this.#answer('leave', undefined);
+  }
+
   #answer<T>(call: string, value: T): Promise<T> {
     this.calls.push(call);
     const failure = this.broken.get(call);
