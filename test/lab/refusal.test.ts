@@ -28,7 +28,8 @@ for (const [place, choices] of Object.entries(PLACES)) {
     t.deepEqual([...new Set(results.map(({ error }) => error))], ['ECONNRESET']);
     const verdict = await lab.judge();
     t.is(verdict.kept, 0);
-    t.is(verdict.resets, CONNECTIONS);
+    // Each is repeated a few times, in case it is lost.
+    t.true(verdict.resets >= CONNECTIONS);
     t.deepEqual(await daemon.stop(), []);
   });
 }
