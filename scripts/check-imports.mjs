@@ -106,7 +106,11 @@ export const LAYERS = [
     may: ['src/sniffer', 'src/takeover'],
     why: 'it runs on the primary, where no connection is tracked and nothing is taken over',
   },
-  { layer: 'src/demo', may: [], why: 'it uses migware as its users do, through the command line' },
+  {
+    layer: 'src/demo',
+    may: ['src/sniffer'],
+    why: 'it uses migware as its users do, through the command line, and looks on through a capture',
+  },
   {
     layer: 'src/cli',
     may: [...PARTS, 'src/daemon', 'src/inspect', 'src/guard', 'src/demo'],

@@ -62,10 +62,14 @@ export class Program {
     return this.end === undefined;
   }
 
-  /** The next line that says `event`. */
-  next<M extends Message>(event: string): Promise<M> {
-    // The caller knows what the program answers with.
-    return this.expect(`"${event}"`, (_line, message) => (message?.event === event ? (message as M) : undefined));
+  /** The next line that says `event`, and of these the first that is right. */
+  next<M extends Message>(event: string, isRight: (message: M) => boolean = () => true): Promise<M> {
+    return this.expect(`"${event}"`, (_line, message) => {
+      if (message?.event !== event) return undefined;
+      // The caller knows what the program answers with.
+      const said = message as M;
+      return isRight(said) ? said : undefined;
+    });
   }
 
   /** A line of text, of the past or to come. */
