@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { registerCheck } from './check';
 import { registerConnections } from './connections';
+import { registerDemo } from './demo';
 import { EXIT_HELP } from './exit';
 import { registerFailover } from './failover';
 import { registerInspect } from './inspect';
@@ -23,5 +24,6 @@ export function createProgram(): Command {
   registerConnections(program);
   registerFailover(program);
   registerInspect(program);
+  registerDemo(program);
   return program;
 }
