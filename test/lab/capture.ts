@@ -23,7 +23,10 @@ export class Capture {
   /** @param filter of libpcap; must let UDP port 9 through */
   static async start(host: Host, file: string, filter: string, device = 'eth0'): Promise<Capture> {
     const { address, lladdr } = SENTINEL;
-    host.ip(`route add ${address} dev ${device}`, `neigh add ${address} lladdr ${lladdr} dev ${device} nud permanent`);
+    host.ip(
+      `route replace ${address} dev ${device}`,
+      `neigh replace ${address} lladdr ${lladdr} dev ${device} nud permanent`,
+    );
     const args = ['-i', device, '-n', '-U', '-s', '128', '-B', '32768', '--immediate-mode', '-w', file, filter];
     const tcpdump = host.start(`tcpdump ${device}`, 'tcpdump', ...args);
     await tcpdump.hears(/listening on/);
