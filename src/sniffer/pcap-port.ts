@@ -15,8 +15,8 @@
  * - `dispatch` does not return before the ring is empty. Under a load that never lets it become empty neither a timer of
  *   the process nor another port has its turn: whoever receives sees to both, to ports by `poll`.
  * - When the interface goes down or away, the session's file descriptor reports an error; libuv then stops watching
- *   it, for ever, even if the interface comes back. It shows as a wake-up without a frame that no `poll` has taken
- *   before: the port has failed, and whoever owns it opens a new one.
+ *   it, for ever, even if the interface comes back. It shows as a wake-up without a frame. Under load
+ *   there are such wake-ups without cause, so the state of the interface decides; whoever owns the port opens a new one.
  * - A session is freed only when it is shown one more frame after `close`. Until then it is kept in `closing`: its
  *   objects must not be collected while libuv still watches. A session whose interface is gone is never freed.
  */
@@ -96,6 +96,8 @@ class Session extends PackageSession {
   #state: 'open' | 'closing' | 'freed' = 'open';
   /** Frames were shown by `poll` since the last wake-up, which may have been theirs. */
   #polled = false;
+  /** Of the interface, when the session was opened. */
+  readonly #link: string | undefined;
   /** Inside `dispatch`, which must not be entered again. */
   #dispatching = false;
 
@@ -103,6 +105,7 @@ class Session extends PackageSession {
     const { filter, bufferBytes, snapLength, promiscuous } = options;
     super(true, device, filter, bufferBytes, snapLength, '', false, IMMEDIATE, promiscuous);
     this.#device = device;
+    this.#link = linkState(device);
     this.#native = this.session as NativeSession;
     this.#native.read_callback = () => this.#read();
     this.session = NO_KICK;
@@ -144,7 +147,9 @@ class Session extends PackageSession {
     this.#polled = false;
     if (this.received !== before) return;
     if (result < 0) this.#fail('the interface is gone');
-    else if (!wasPolled || isDown(this.#device)) this.#fail('the interface went down');
+    else if (this.#link === undefined ? !wasPolled : linkState(this.#device) !== this.#link) {
+      this.#fail('the interface went down');
+    }
   }
 
   #fail(why: string): void {
@@ -177,12 +182,16 @@ class Session extends PackageSession {
 
 const IFF_UP = 1;
 
-/** Asked only in doubt. Where /sys shows another namespace's interfaces the answer is no. */
-function isDown(device: string): boolean {
+/**
+ * Whether the interface is up, and how often its carrier has changed, which it does when the interface goes down, even if it
+ * comes up again at once. `undefined` where /sys does not show this namespace's interfaces.
+ */
+function linkState(device: string): string | undefined {
+  const read = (name: string) => readFileSync(`/sys/class/net/${device}/${name}`, 'utf8').trim();
   try {
-    return (Number(readFileSync(`/sys/class/net/${device}/flags`, 'utf8')) & IFF_UP) === 0;
+    return `${Number(read('flags')) & IFF_UP} ${read('carrier_changes')}`;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
