@@ -190,8 +190,12 @@ export class Connection {
   attempts: u8;
   /** Right edge that the replica has granted, wire side. */
   replicaEdge: u32;
-  private pad2: u32;
-  private pad3: u64;
+  /** Last segment above the windows: its end, what it acknowledged, its Dir, and how often the ends took turns. */
+  strayEnd: u32;
+  strayAck: u32;
+  strayDir: u8;
+  strayTurns: u8;
+  private pad1: u16;
 
   get clientPtr(): Ptr {
     return changetype<usize>(this);

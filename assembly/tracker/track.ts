@@ -34,6 +34,7 @@ import { OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../parser/seq';
 import { CONN_PENDING_SYN, Connection, Flow, flowOf, NO_SERVICE, phaseOf, stateOf } from './connection';
 import { releaseAll, releaseBefore, retain } from './retained';
+import { forgetStrays, noteStray } from './resync';
 import { clearFlows } from './table';
 import { eventOf, transition } from './tcp-state';
 import { checkRst, checkWindow } from './window';
@@ -86,7 +87,7 @@ export function track(c: Connection, dir: Dir, p: Packet, window: u32, trusted: 
       }
       break;
     default:
-      if (!trusted) reason = checkWindow(c, sender, receiver, p);
+      if (!trusted) reason = judgeWindow(c, dir, sender, receiver, p);
       if (reason == Reason.None) {
         if (stateOf(c) == TcpState.SynSent) missedSynAck(c, sender, receiver);
         c.state = <u8>next;
@@ -99,6 +100,17 @@ export function track(c: Connection, dir: Dir, p: Packet, window: u32, trusted: 
   // The SYNs' too: a server that has said nothing since has still promised timestamps from that one on.
   if (event == TcpEvent.Syn || event == TcpEvent.SynAck) noteTimestamp(sender, p, nowMs);
   return Reason.None;
+}
+
+/** The window check, and its second thoughts about a record that has lost its connection. */
+function judgeWindow(c: Connection, dir: Dir, sender: Flow, receiver: Flow, p: Packet): Reason {
+  const reason = checkWindow(c, sender, receiver, p);
+  if (reason == Reason.None) {
+    forgetStrays(c);
+    return reason;
+  }
+  if (reason != Reason.SeqAboveWindow && reason != Reason.AckAboveWindow) return reason;
+  return phaseOf(c) == Phase.Direct && noteStray(c, dir, sender, receiver, p) ? Reason.None : reason;
 }
 
 function forget(f: Flow): void {
