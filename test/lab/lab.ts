@@ -37,6 +37,8 @@ export interface LabOptions {
   readonly primaryCable?: readonly string[];
   /** Leaves the offloads of the links on: frames up to 64 KiB and partial checksums. */
   readonly offloads?: boolean;
+  /** Judges by the acknowledgements that the backup has seen, when its port is made to miss some. */
+  readonly judgeByTap?: boolean;
   readonly sysctl?: Partial<Record<'client' | 'primary' | 'replica', Readonly<Record<string, string | number>>>>;
   readonly mtu?: Partial<Record<'client' | 'primary' | 'replica', number>>;
   /** Options of programs/service.c, and of the replica's where it differs; `null`: it does not run. */
@@ -59,6 +61,8 @@ export interface ServiceOptions {
 export interface ClientOptions {
   readonly mode?: 'push' | 'echo' | 'get';
   readonly connections?: number;
+  /** Connections set up at a time. */
+  readonly burst?: number;
   readonly record?: number;
   /** ms between the records of a connection; 0: as fast as it goes. */
   readonly interval?: number;
@@ -200,7 +204,8 @@ export class Lab {
       await this.startService('replica', this.replicaHost, { ...choices.service, ...choices.replica });
     }
     for (const host of this.clientHosts) this.captures.push(await this.capture(host, OPENINGS_AND_ENDS));
-    this.fromPrimary = await this.capture(this.observer, `ether src ${Lab.mac(2)} or udp port 9`);
+    const tap = choices.judgeByTap === true ? this.backup : this.observer;
+    this.fromPrimary = await this.capture(tap, `ether src ${Lab.mac(2)} or udp port 9`);
   }
 
   /** Starts clients on a host and waits until all are connected. */
@@ -252,6 +257,17 @@ export class Lab {
   /** Stops the faults of all cables, or lets them happen again. */
   async weather(now: 'calm' | 'rough'): Promise<void> {
     for (const cable of this.cables) await cable.ask(now);
+  }
+
+  /** Keeps this share of the TCP segments from the backup's port: what a mirror port drops when it is busy. */
+  loseOnTap(percent: number): void {
+    const hook = `type filter hook egress device "${this.segment.port(this.backup)}" priority 0;`;
+    const some = percent < 100 ? `numgen random mod 100 < ${percent}` : '';
+    this.segment.machine.run('nft', `table netdev tap { chain egress { ${hook} meta l4proto tcp ${some} drop; }; }`);
+  }
+
+  loseNothingOnTap(): void {
+    this.segment.machine.run('nft', 'delete', 'table', 'netdev', 'tap');
   }
 
   undeafen(): void {

@@ -10,6 +10,14 @@ test('1,000 connections go on through a listen backlog of 128', async (t) => {
   await crash(t, { service: { backlog: 128 }, client: { connections: 1000, interval: 100 } });
 });
 
+test('500 connections go on through a listen backlog of 16', async (t) => {
+  await crash(t, { service: { backlog: 16 }, client: { connections: 500, interval: 50, burst: 8 } });
+});
+
+test('10,000 connections go on', async (t) => {
+  await crash(t, { client: { connections: 10_000, interval: 1000 } });
+});
+
 test('clients of a primary that loses its power go on', async (t) => {
   await crash(t, { cut: ({ lab }) => lab.powerOff() });
 });
