@@ -36,6 +36,9 @@ const QUICK_SLICES = 2;
 const TRANSFER_BYTES = 256e6;
 const TRANSFER_ROUNDS = 5;
 
+/** Characters of a failure that the results show; all of it goes to stderr. */
+const REASON_MAX = 200;
+
 class UsageError extends Error {}
 
 function readOptions(args: string[]) {
@@ -72,7 +75,9 @@ async function measure(counts: readonly number[], isQuick: boolean): Promise<Res
       return [result];
     } catch (error) {
       process.stderr.write('failed\n');
-      failures.push(`${what}: ${(error as Error).message}`);
+      const [reason = ''] = (error as Error).message.split('\n');
+      failures.push(`${what}: ${reason.slice(0, REASON_MAX)}`);
+      process.stderr.write(`${(error as Error).message}\n`);
       return [];
     }
   };

@@ -14,6 +14,12 @@ const EXCHANGE_PORT = 7001;
 /** Bytes of a request, and of an answer. */
 export const ECHO_BYTES = 64;
 const SLICE_MS = 500;
+/**
+ * Ports of the client by the address it connects to. A moved connection keeps the client's address and port, and must
+ * not meet one that the client has made to the replica's own address from the same port.
+ */
+const PORTS_SERVED = '1024 32767';
+const PORTS_DIRECT = '32768 60999';
 /** Past the daemon: both kinds together must stay within what one process may open. */
 const DIRECT_CONNECTIONS_MAX = 5000;
 
@@ -111,8 +117,14 @@ async function withPaths<T>(connections: number, measure: (paths: Paths) => Prom
     await serve(lab.replicaHost, program);
     const daemon = lab.daemon({ ports: [PORT, EXCHANGE_PORT] });
     await daemon.start();
-    const served = await connect(lab, program, lab.address(), connections);
-    const direct = await connect(lab, program, lab.replicaAddress, Math.min(connections, DIRECT_CONNECTIONS_MAX));
+    const served = await connect(lab, program, lab.address(), connections, PORTS_SERVED);
+    const direct = await connect(
+      lab,
+      program,
+      lab.replicaAddress,
+      Math.min(connections, DIRECT_CONNECTIONS_MAX),
+      PORTS_DIRECT,
+    );
     const failOver = async () => {
       await echo(served); // no connection is idle from its start
       await daemon.until('all connections tracked', (status) => status.connections.tracked === connections);
@@ -133,9 +145,10 @@ async function serve(host: Host, program: string): Promise<void> {
   await service.next('listening');
 }
 
-async function connect(lab: Lab, program: string, to: string, connections: number): Promise<Program> {
+async function connect(lab: Lab, program: string, to: string, connections: number, ports: string): Promise<Program> {
   const [host] = lab.clientHosts;
   if (host === undefined) throw new Error('the lab has no client host');
+  host.sysctl({ 'net.ipv4.ip_local_port_range': ports });
   const args = ['--connect', to, '--port', String(EXCHANGE_PORT), '--connections', String(connections)];
   const client = host.start('exchange', program, ...args);
   await client.next('connected');
