@@ -1,7 +1,7 @@
 /** The lab itself: without a cut nothing is found wrong, and a cut that nobody takes care of is. */
 import test from 'ava';
-import type { ClientStat } from './lab';
 import { openLab } from './lab';
+import type { ClientStat } from './vocabulary';
 
 test('pushing connections that nothing happens to pass the judge', async (t) => {
   const lab = await openLab(t);

@@ -1,7 +1,7 @@
 /** Connections that are idle, half-closed or just closing when the primary dies. */
 import test from 'ava';
-import type { ServiceStat } from './lab';
 import { crash, fallSilent, goOn, nothing } from './scenario';
+import type { ServiceStat } from './vocabulary';
 
 const CONNECTIONS = 20;
 

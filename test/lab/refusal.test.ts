@@ -1,7 +1,8 @@
 /** A service that the replica does not run: nothing can be saved, and nobody is left to wait for fifteen minutes. */
 import test from 'ava';
-import type { ClientStat, LabOptions } from './lab';
+import type { LabOptions } from './lab';
 import { openLab } from './lab';
+import type { ClientStat } from './vocabulary';
 
 const CONNECTIONS = 20;
 const PLACES: Readonly<Record<string, LabOptions>> = {

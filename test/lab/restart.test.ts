@@ -1,7 +1,7 @@
 /** The daemon is killed without a word, and started again. */
 import test from 'ava';
-import type { ClientStat } from './lab';
 import { openLab } from './lab';
+import type { ClientStat } from './vocabulary';
 
 for (const family of [4, 6] as const) {
   test(`in peace: running connections are picked up and survive the crash that follows, IPv${family}`, async (t) => {

@@ -7,8 +7,9 @@ import type { ServiceReport } from '../../src/daemon/contract';
 import type { Program } from '../../src/demo/program';
 import type { Daemon, DaemonOptions } from './daemon';
 import type { Verdict } from './judge';
-import type { ClientOptions, ClientStat, Lab, LabOptions, ServiceStat } from './lab';
+import type { Lab, LabOptions } from './lab';
 import { openLab } from './lab';
+import type { ClientOptions, ClientStat, ServiceStat } from './vocabulary';
 
 /** A fail-over under way. */
 export interface Crash {

@@ -4,9 +4,9 @@
  * download, bytes that only the dead primary had are gone: then the client is told.
  */
 import test from 'ava';
-import type { ClientStat } from './lab';
 import { openLab } from './lab';
 import { answersUnderWay, crash, uploads, workAll } from './scenario';
+import type { ClientStat } from './vocabulary';
 
 test('2 % of the segments: pushing connections go on', async (t) => {
   await crash(t, {

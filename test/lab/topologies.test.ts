@@ -1,7 +1,8 @@
 /** Each topology of the lab carries traffic: a fail-over that fails there is not the lab's fault. */
 import test from 'ava';
-import type { ClientOptions, LabOptions } from './lab';
+import type { LabOptions } from './lab';
 import { openLab } from './lab';
+import type { ClientOptions } from './vocabulary';
 
 const TOPOLOGIES: Readonly<Record<string, LabOptions & { client?: ClientOptions }>> = {
   'a switch with a mirror port': { segment: 'switch' },
