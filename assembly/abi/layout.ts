@@ -122,6 +122,8 @@ export const CONNECTION_SEEN_MS: u32 = 60;
 /** u32: first byte and length of the hole that put the connection at risk (see Risk). */
 export const CONNECTION_HOLE_SEQ: u32 = 64;
 export const CONNECTION_HOLE_BYTES: u32 = 68;
+/** From here on: notes about segments that did not fit, which are no state of the connection. */
+export const CONNECTION_STRAYS: u32 = 308;
 /** Two FLOW records, Dir.Inbound first. */
 export const CONNECTION_FLOWS: u32 = 96;
 export const FLOW_BYTES: u32 = 80;

@@ -21,6 +21,7 @@ import {
   CONNECTION_SERVICE,
   CONNECTION_STACK_PORT,
   CONNECTION_STATE,
+  CONNECTION_STRAYS,
   CONNECTION_VLAN,
   FLOW_BYTES,
   FLOW_FLAGS,
@@ -302,4 +303,5 @@ if (offsetof<Connection>('stackPort') != CONNECTION_STACK_PORT) ERROR('Connectio
 if (offsetof<Connection>('seenMs') != CONNECTION_SEEN_MS) ERROR('Connection: seenMs');
 if (offsetof<Connection>('holeSeq') != CONNECTION_HOLE_SEQ) ERROR('Connection: holeSeq');
 if (offsetof<Connection>('flows0') != CONNECTION_FLOWS) ERROR('Connection: flows');
+if (offsetof<Connection>('strayEnd') != CONNECTION_STRAYS) ERROR('Connection: strays');
 if (offsetof<Connection>('d1') != CONNECTION_FLOWS + 2 * FLOW_BYTES) ERROR('Connection: d1');

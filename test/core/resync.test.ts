@@ -56,7 +56,7 @@ for (const build of BUILDS) {
       const flow = new Flow(new World(build)).established();
       const before = flow.bytes();
       for (let i = 0; i < 20; i++) flow[end].data(100, { seq: flow[end].next + GAP + i * 100 });
-      t.deepEqual(flow.bytes().subarray(0, 256), before.subarray(0, 256), end);
+      t.deepEqual(flow.bytes(), before, end);
       t.is(flow.world.refused(Reason.SeqAboveWindow), 20);
     }
   });
@@ -68,7 +68,7 @@ for (const build of BUILDS) {
       flow.client.data(100, { seq: flow.client.next + GAP + i * 100 });
       flow.primary.ack({ ack: flow.client.next + 3 * GAP + i * 100 });
     }
-    t.deepEqual(flow.bytes().subarray(0, 256), before.subarray(0, 256));
+    t.deepEqual(flow.bytes(), before);
     t.is(flow.record().state, TcpState.Established);
   });
 

@@ -8,6 +8,7 @@
  * its `next`, what reaches the other side moves its `received`); any field of a segment can be overridden.
  */
 import { Port, ServiceState } from '../../assembly/abi/codes';
+import { CONNECTION_STRAYS } from '../../assembly/abi/layout';
 import { type Tag, type TcpOptions, mss, nop, sackPermitted, tcpFrame, timestamps, windowScale } from './frames';
 import type { Segment, Sent } from './sent';
 import { type ConnectionRecord, MAC, type World } from './world';
@@ -354,7 +355,8 @@ export class Flow {
     return this.world.find(this.options.client, this.options.clientPort, vlan);
   }
 
+  /** The whole record, but for the notes on segments that did not fit it. */
   bytes(): Uint8Array {
-    return this.world.recordBytes(this.record().index);
+    return this.world.recordBytes(this.record().index).slice(0, CONNECTION_STRAYS);
   }
 }
