@@ -24,8 +24,8 @@ export type Change =
       readonly mark: number;
       readonly table: number;
     }
-  /** A table of nftables in the inet family. */
-  | { readonly kind: 'nftables'; readonly table: string }
+  /** A table of nftables, in the inet family unless said otherwise. */
+  | { readonly kind: 'nftables'; readonly table: string; readonly family?: 'inet' | 'arp' }
   /** A feature of an interface, by ethtool's short name, that was on and is now off. */
   | { readonly kind: 'offload'; readonly device: string; readonly feature: string };
 
@@ -66,10 +66,15 @@ export async function undo(change: Change): Promise<void> {
     case 'rule':
       return undoUnlessGone(['ip', ...ruleArguments(change, 'del')], () => ruleExists(change));
     case 'nftables':
-      return undoUnlessGone(['nft', 'delete', 'table', 'inet', change.table], () => tableExists(change.table));
+      return undoTable(change);
     case 'offload':
       return undoUnlessGone(['ethtool', '-K', change.device, change.feature, 'on'], () => linkExists(change.device));
   }
+}
+
+function undoTable({ family = 'inet', table }: Extract<Change, { kind: 'nftables' }>): Promise<void> {
+  const exists = async () => (await readTables(family)).includes(table);
+  return undoUnlessGone(['nft', 'delete', 'table', family, table], exists);
 }
 
 async function undoUnlessGone(command: readonly string[], exists: () => boolean | Promise<boolean>): Promise<void> {
@@ -97,10 +102,6 @@ async function ruleExists({ family, priority, mark }: Extract<Change, { kind: 'r
   return rules.some((rule) => rule.priority === priority && Number(rule.fwmark) === mark);
 }
 
-async function tableExists(name: string): Promise<boolean> {
-  return (await readTables()).includes(name);
-}
-
 /** Of all daemons of this host, see `daemonTable`. */
 const DAEMON_TABLE = 'migware_';
 
@@ -110,10 +111,10 @@ export function daemonTable(id: string): string {
 }
 
 async function otherDaemonRuns(): Promise<boolean> {
-  return (await readTables()).filter((table) => table.startsWith(DAEMON_TABLE)).length > 1;
+  return (await readTables('inet')).filter((table) => table.startsWith(DAEMON_TABLE)).length > 1;
 }
 
-async function readTables(): Promise<string[]> {
-  const output = await run('nft', ['list', 'tables', 'inet']);
-  return output.split('\n').map((line) => line.replace('table inet ', ''));
+async function readTables(family: string): Promise<string[]> {
+  const output = await run('nft', ['list', 'tables', family]);
+  return output.split('\n').map((line) => line.replace(`table ${family} `, ''));
 }
