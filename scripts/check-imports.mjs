@@ -103,8 +103,8 @@ export const LAYERS = [
   { layer: 'src/inspect', may: ['src/core', 'src/report'], why: 'it is the tracker over a file, without a daemon' },
   {
     layer: 'src/guard',
-    may: ['src/sniffer', 'src/takeover'],
-    why: 'it runs on the primary, where no connection is tracked and nothing is taken over',
+    may: ['src/core', 'src/sniffer', 'src/takeover'],
+    why: 'it runs on the primary, where no connection is tracked; of the core it needs the form of addresses',
   },
   {
     layer: 'src/demo',

@@ -5,6 +5,7 @@ import { registerConnections } from './connections';
 import { registerDemo } from './demo';
 import { EXIT_HELP } from './exit';
 import { registerFailover } from './failover';
+import { registerGuard } from './guard';
 import { registerInspect } from './inspect';
 import { registerRun } from './run';
 import { registerStatus } from './status';
@@ -23,6 +24,7 @@ export function createProgram(): Command {
   registerStatus(program);
   registerConnections(program);
   registerFailover(program);
+  registerGuard(program);
   registerInspect(program);
   registerDemo(program);
   return program;
