@@ -87,6 +87,8 @@ export class Lab {
   readonly replicaHost: Host;
   readonly clientHosts: readonly Host[];
   readonly observer: Host;
+  /** Between the clients and the others, if there is one. */
+  router: Host | undefined;
   private readonly cables: Program[] = [];
   private readonly services: Service[] = [];
   private serving: 'primary' | 'replica' = 'primary';
@@ -334,6 +336,7 @@ export class Lab {
 
   private async addRouter(): Promise<void> {
     const router = this.network.host('router');
+    this.router = router;
     router.sysctl({ 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 });
     await this.plug(router, 1);
     for (const host of [this.primary, this.backup, ...(this.replicaHost === this.backup ? [] : [this.replicaHost])]) {
