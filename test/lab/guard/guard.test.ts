@@ -167,6 +167,12 @@ test('connections that have moved go on when the cable of their primary is put b
       await guard.hears(/"guarding"/);
       lab.segment.replug(lab.primary);
       await guard.hears(/another host holds the address/);
+      const client = lab.clientHosts[0] ?? lab.backup;
+      const said = await lab.capture(client, `ether src ${lab.primary.mac()} or udp port 9`);
+      // It has no other address, so it would ask for a neighbour in the name of this one.
+      lab.primary.run('bash', '-c', `ping -c 1 -W 1 ${lab.address(77)} || true`);
+      const inTheName = (await said.frames()).filter(({ arp, tcp }) => arp?.sender === lab.address() || tcp);
+      t.deepEqual(inTheName, []);
       await workAll(running);
     },
   });
