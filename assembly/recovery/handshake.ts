@@ -52,7 +52,7 @@ import {
 import { listActive, listQueued, makeReady, unlist } from '../tracker/lists';
 import { contiguous, releaseAll } from '../tracker/retained';
 import { Service } from '../tracker/service';
-import { bindStack, isOver, unbindStack } from '../tracker/table';
+import { bindMappedPort, bindStack, isOver, unbindStack } from '../tracker/table';
 import { beginFeed, isFeeding, stepFeed } from './feed';
 import { lose } from './loss';
 import { closeSegment, headerBytes, mssOf, openSegment, sendSegment, sendSyn } from '../translator/segment';
@@ -70,6 +70,12 @@ const RETRY_HANDSHAKES_PER_MS: u32 = 8;
 const RETRY_MAX_SHIFT: u32 = 6;
 /** Where the probe's only byte lies, before the first byte the replica expects: see above. */
 const PROBE_BACK: u32 = 2;
+/**
+ * Unanswered SYNs after which another source port is tried. The client may be connected to the replica's own address too,
+ * and by the same port: its stack then answers our SYN as a stray segment of that connection (RFC 5961 4.2), to the
+ * client. Arbitrary: a full queue drops SYNs too, and the client's own port is better.
+ */
+const SILENT_SYNS: u32 = 4;
 /** A handshake that is not confirmed after this is given up, ms. Arbitrary: a client's patience, not a protocol's. */
 const GIVE_UP_MS: u32 = 15000;
 
@@ -80,6 +86,7 @@ export function enqueue(c: Connection, s: Service, nowMs: u32): void {
   s.recovering++;
   c.phase = <u8>Phase.Queued;
   c.startedMs = nowMs;
+  c.attempts = 0;
   if (lossOf(c) != Loss.None) {
     lose(c, s, lossOf(c));
     return;
@@ -134,7 +141,6 @@ export function beginHandshake(c: Connection, s: Service, nowMs: u32): void {
   }
   s.inFlight++;
   c.phase = <u8>Phase.SynSent;
-  c.attempts = 0;
   listActive(c);
   repeatSyn(c, s, nowMs);
 }
@@ -235,12 +241,13 @@ function confirm(c: Connection, s: Service, nowMs: u32): void {
   const flags: u32 = TcpFlag.Ack;
   const window = windowForReplica(c, c.serverBase);
   const ack = c.serverBase + c.d2;
-  sendSegment(c, s, Dir.Inbound, flags, c.clientBase + c.d1, ack, window);
   count(Counter.ForgedAck);
   if (hasFirstBytes(c)) {
+    // The first of them carries the acknowledgement.
     beginFeed(c, s, Dir.Inbound, c.clientBase, nowMs);
     stepFeed(c, s, Dir.Inbound);
   } else {
+    sendSegment(c, s, Dir.Inbound, flags, c.clientBase + c.d1, ack, window);
     const at = openSegment(c, s, Dir.Inbound, flags, c.clientBase + c.d1 - PROBE_BACK, ack + 1, window, 1);
     if (at != 0) {
       store<u8>(at, 0);
@@ -264,14 +271,18 @@ function onReplicaRst(c: Connection, s: Service, p: Packet, nowMs: u32): void {
   }
   if (p.seq == c.serverBase + c.d2 + 1 && (p.flags & TcpFlag.Ack) == 0) {
     // The answer to the probe: the accept queue was full. Fewer at a time, and the third step again later.
-    slowDown(s);
+    slowDown(s, nowMs);
     schedule(c, s, nowMs);
     return;
   }
   lose(c, s, Loss.ReplicaReset);
 }
 
-function slowDown(s: Service): void {
+/** Once for a flight of handshakes: what was sent together is dropped, and missed, together. */
+function slowDown(s: Service, nowMs: u32): void {
+  if (s.slowed != 0 && seqLt(nowMs, s.slowedMs + RETRY_MS)) return;
+  s.slowed++;
+  s.slowedMs = nowMs;
   s.pace = max<u32>(s.pace >>> 1, 1);
 }
 
@@ -305,10 +316,18 @@ export function tickHandshake(c: Connection, s: Service, nowMs: u32): void {
     return;
   }
   count(Counter.HandshakeRetries);
-  slowDown(s);
-  if (phaseOf(c) == Phase.Confirming) confirm(c, s, nowMs);
-  else if (s.inFlight > s.pace) requeue(c, s);
-  else repeatSyn(c, s, nowMs);
+  slowDown(s, nowMs);
+  if (phaseOf(c) == Phase.Confirming) {
+    confirm(c, s, nowMs);
+  } else if (s.inFlight > s.pace) {
+    requeue(c, s);
+  } else {
+    if (<u32>c.attempts >= SILENT_SYNS && c.stackPort == c.clientPort && !bindMappedPort(c, s)) {
+      lose(c, s, Loss.TupleClash);
+      return;
+    }
+    repeatSyn(c, s, nowMs);
+  }
 }
 
 /** Back into the queue: more than the replica takes were begun, and repeated together they would be dropped together. */

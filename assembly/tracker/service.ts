@@ -98,6 +98,9 @@ export class Service {
   /** When a foreign claim to the address was last contradicted, ms; valid when `defended` is not 0. */
   defendedMs: u32;
   defended: u32;
+  /** When `pace` was last halved, ms; valid when `slowed` is not 0. */
+  slowedMs: u32;
+  slowed: u32;
   private pad2: u64;
   private pad3: u64;
   private pad4: u64;
@@ -107,7 +110,6 @@ export class Service {
   private pad8: u64;
   private pad9: u64;
   private pad10: u64;
-  private pad11: u64;
 
   get addressPtr(): Ptr {
     return changetype<usize>(this);

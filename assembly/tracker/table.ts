@@ -220,23 +220,23 @@ export function removeConnection(c: Connection): void {
  * mapped port for a remote one. False when the tuple or all ports are taken.
  */
 export function bindStack(c: Connection, s: Service): bool {
+  if (s.isRemote) return bindMappedPort(c, s);
   unbindStack(c);
-  if (!s.isRemote) {
-    c.stackPort = c.clientPort;
-  } else {
-    const ports = <u32>s.mapLast - <u32>s.mapFirst + 1;
-    let tries: u32 = 0;
-    for (; tries < ports; tries++) {
-      const port = s.mapNext;
-      s.mapNext = port >= <u32>s.mapLast ? <u32>s.mapFirst : port + 1;
-      if (s.hasPort(port)) continue;
-      if (findOnStack(s.addressPtr, port, s.replicaPtr, <u32>c.serverPort) != NONE) continue;
-      c.stackPort = <u16>port;
-      break;
-    }
-    if (tries == ports) return false;
-  }
+  c.stackPort = c.clientPort;
   return bindStackPort(c, s);
+}
+
+/** The same with a port of ours. */
+export function bindMappedPort(c: Connection, s: Service): bool {
+  unbindStack(c);
+  for (let tries = <u32>s.mapLast - <u32>s.mapFirst + 1; tries > 0; tries--) {
+    const port = s.mapNext;
+    s.mapNext = port >= <u32>s.mapLast ? <u32>s.mapFirst : port + 1;
+    if (s.hasPort(port)) continue;
+    c.stackPort = <u16>port;
+    if (bindStackPort(c, s)) return true;
+  }
+  return false;
 }
 
 /** The same with the port the record already has. */

@@ -88,10 +88,9 @@ for (const build of BUILDS) {
     flow.client.data(100).primary.ack().client.data(50);
     const first = flow.client.next - 50;
     t.is(flow.crash().toReplica()[0]?.seq, first - 1);
-    // Data confirms: ACK, then the bytes from the store.
-    const [ack, data, ...others] = flow.accept().toReplica();
+    // Data confirms: the bytes from the store carry the ACK.
+    const [data, ...others] = flow.accept().toReplica();
     t.is(others.length, 0);
-    t.like(ack, { flags: 'A', seq: first, ack: flow.stack.next });
     t.like(data, { seq: first, ack: flow.stack.next, payload: flow.client.pattern(first, 50) });
     t.is(flow.record().phase, Phase.Confirming);
     const [told] = flow.confirm().toClient();
@@ -145,16 +144,21 @@ for (const build of BUILDS) {
     const flow = new Flow(new World(build)).established().crash();
     const [syn] = flow.toReplica();
     const times: number[] = [];
+    const ports = new Set<number>();
     while (flow.record().phase === Phase.SynSent && flow.world.now < 60_000) {
       flow.tick();
       if (flow.record().phase !== Phase.SynSent) break;
       const [again, ...others] = flow.toReplica();
       t.is(others.length, 0);
       if (again === undefined) continue;
-      t.deepEqual(again.bytes, syn?.bytes);
+      // After four in vain another source port is tried, once.
+      if (times.length < 3) t.deepEqual(again.bytes, syn?.bytes);
+      else t.not(again.srcPort, syn?.srcPort);
+      ports.add(again.srcPort);
       times.push(flow.world.now - 1000);
     }
     t.deepEqual(times.slice(0, 5), [20, 60, 140, 300, 620]);
+    t.is(ports.size, 2);
     t.is(flow.world.losses(Loss.ReplicaSilent), 1);
     t.like(flow.record(), { loss: Loss.ReplicaSilent, state: TcpState.Closed });
     // The client is told at once.

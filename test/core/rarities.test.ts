@@ -113,6 +113,22 @@ for (const build of BUILDS) {
     t.is(exports.dismiss(1, 0), Status.BadArgument);
   });
 
+  test(`${build}: a client that is connected to the replica itself by the same port gets another one there`, (t) => {
+    const flow = new Flow(new World(build)).established();
+    flow.client.data('hello');
+    // The forged SYN meets the client's own connection, whose stack answers by the wire, not to us.
+    flow.crash();
+    const own = flow.toReplica()[0]?.srcPort;
+    while (flow.toReplica().every(({ srcPort }) => srcPort === own) && flow.world.now < 5000) flow.tick();
+    t.true(flow.world.now < 5000);
+    const first = flow.client.next - 5;
+    flow.accept().take().stack.ack();
+    t.is(flow.record().phase, Phase.Live);
+    t.like(flow.toClient()[0], { dstPort: own, ack: first + 5 });
+    flow.client.data('more');
+    t.not(flow.toReplica()[0]?.srcPort, own);
+  });
+
   test(`${build}: a replica that still has an old connection of the tuple is made to forget it`, (t) => {
     const flow = new Flow(new World(build)).established().crash();
     const [syn] = flow.toReplica();
