@@ -1,5 +1,6 @@
 /** Connections that are idle, half-closed or just closing when the primary dies. */
 import test from 'ava';
+import { openLab } from './lab';
 import { crash, fallSilent, goOn, nothing } from './scenario';
 import type { ServiceStat } from './vocabulary';
 
@@ -62,6 +63,27 @@ test('clients close before, while and after the primary dies', async (t) => {
     after: nothing,
     finish: async () => finished,
   });
+});
+
+test('clients that die while nobody serves are ended at the replica', async (t) => {
+  const lab = await openLab(t);
+  const daemon = lab.daemon();
+  await daemon.start();
+  const clients = await lab.connect({ connections: CONNECTIONS });
+  await lab.allProgress(clients);
+  await daemon.until('all connections tracked', ({ connections }) => connections.tracked === CONNECTIONS);
+  lab.cut();
+  clients.kill('SIGKILL');
+  await clients.ended;
+  const { failovers } = await daemon.until('the replica has taken over', ({ state }) => state === 'proxy');
+  t.like(failovers, [{ lost: 0, recovered: CONNECTIONS }]);
+  const replica = lab.service('replica');
+  await replica.until<ServiceStat>(
+    'stat',
+    'the end of all',
+    ({ accepted, open }) => accepted === CONNECTIONS && open === 0,
+  );
+  t.deepEqual(await daemon.stop(), []);
 });
 
 async function fallSilentAfterWork(running: Parameters<typeof goOn>[0]): Promise<void> {

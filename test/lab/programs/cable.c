@@ -4,15 +4,16 @@
  *   cable A B [--loss PERCENT] [--duplicate PERCENT] [--reorder PERCENT] [--reorder-delay MS] [--delay MS] [--seed N]
  *             [--tag ID | --tag OUTER,INNER] [--untagged MAC] [--isn NUMBER] [--isn-step NUMBER]
  *
- * --loss, --duplicate, --reorder apply to each frame of either direction by a seeded generator; a reordered frame is one that comes
- * --reorder-delay later than its turn.
- * --tag     A is an access port: frames from A get the VLAN tag(s), frames for A must carry them and lose them (802.1Q; two: 802.1ad).
- * --untagged A's frames for this MAC address stay untagged, and untagged frames for A pass (MAC-based VLAN).
- * --isn     A sits behind a firewall that chooses initial sequence numbers: the k-th connection's numbers, as seen from B, start at
- *           NUMBER - k * STEP. Acknowledgements and SACK edges from B are shifted back.
+ * --loss, --duplicate, --reorder apply to each frame of either direction by a seeded generator; a reordered frame is
+ * one that comes --reorder-delay later than its turn.
+ * --tag       A is an access port: frames from A get the VLAN tag(s), frames for A must carry them and lose them
+ *             (802.1Q; two: 802.1ad).
+ * --untagged  A's frames for this MAC address stay untagged, and untagged frames for A pass (MAC-based VLAN).
+ * --isn       A sits behind a firewall that chooses initial sequence numbers: the k-th connection's numbers, as seen
+ *             from B, start at NUMBER - k * STEP. Acknowledgements and SACK edges from B are shifted back.
  *
- * Commands: calm (no loss, duplicates and reordering from now on) | rough (they are back) | stat; each is answered by one
- * line of JSON. The offloads of the neighbours must be off: frames need to be whole and their checksums complete.
+ * Commands: calm (no loss, duplicates and reordering from now on) | rough (they are back) | stat; each is answered by
+ * one line of JSON. The offloads of the neighbours must be off: frames need to be whole and their checksums complete.
  */
 #define _GNU_SOURCE
 #include <linux/if_ether.h>
@@ -274,7 +275,8 @@ static bool receive(int from)
 		struct cmsghdr align;
 	} control;
 	struct iovec data = { frame, FRAME_BYTES - 16 };
-	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1,
+				  .msg_control = &control, .msg_controllen = sizeof control };
 	ssize_t n = recvmsg(sockets[from], &message, MSG_TRUNC);
 	if (n < 14)
 		return false;
@@ -303,7 +305,8 @@ static bool receive(int from)
 static int open_end(const char *name)
 {
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, htons(ETH_P_ALL)), on = 1, room = 64 << 20;
-	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)if_nametoindex(name) };
+	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+				  .sll_ifindex = (int)if_nametoindex(name) };
 	struct packet_mreq all = { .mr_ifindex = at.sll_ifindex, .mr_type = PACKET_MR_PROMISC };
 	if (fd < 0 || at.sll_ifindex == 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0 ||
 	    setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) < 0 ||
@@ -320,9 +323,9 @@ static void command(char *line)
 		is_calm = true;
 	else if (strcmp(line, "rough") == 0)
 		is_calm = false;
-	printf("{\"event\":\"%s\",\"passed\":%llu,\"lost\":%llu,\"duplicated\":%llu,\"reordered\":%llu,\"shifted\":%llu}\n", line,
-	       (unsigned long long)passed, (unsigned long long)lost, (unsigned long long)duplicated, (unsigned long long)reordered,
-	       (unsigned long long)shifted);
+	printf("{\"event\":\"%s\",\"passed\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"duplicated\":%" PRIu64
+	       ",\"reordered\":%" PRIu64 ",\"shifted\":%" PRIu64 "}\n",
+	       line, passed, lost, duplicated, reordered, shifted);
 }
 
 int main(int argc, char **argv)
@@ -340,8 +343,9 @@ int main(int argc, char **argv)
 	has_isn = option(argc, argv, "isn", NULL) != NULL;
 	tags = sscanf(option(argc, argv, "tag", ""), "%hu,%hu", &tag[0], &tag[1]);
 	tags = tags < 0 ? 0 : tags;
-	has_untagged = sscanf(option(argc, argv, "untagged", ""), "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &untagged[0], &untagged[1],
-			      &untagged[2], &untagged[3], &untagged[4], &untagged[5]) == 6;
+	const char *mac = option(argc, argv, "untagged", "");
+	has_untagged = sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &untagged[0], &untagged[1], &untagged[2],
+			      &untagged[3], &untagged[4], &untagged[5]) == 6;
 	setvbuf(stdout, NULL, _IOLBF, 4096);
 
 	int poller = epoll_create1(EPOLL_CLOEXEC);

@@ -1,77 +1,32 @@
 /*
- * N ordinary TCP clients. Every byte they send is fixed by connection and position, every byte they get back is checked.
+ * N ordinary TCP clients. Every byte they send is fixed by connection and position; each they get back is checked.
  *
- *   client --connect ADDRESS --port N --mode push|echo|get [--connections 1] [--burst 64] [--source ADDRESS] [--stream FIRST]
- *          [--record BYTES] [--interval MS] [--total BYTES] [--rcvbuf N] [--sndbuf N] [--maxseg N] [--record-route 1]
- *          [--goodbye BYTES] [--server-closes-first 1]
+ *   client --connect ADDRESS --port N --mode push|echo|get [--connections 1] [--burst 64] [--source ADDRESS]
+ *          [--stream FIRST] [--record BYTES] [--interval MS] [--total BYTES] [--rcvbuf N] [--sndbuf N] [--maxseg N]
+ *          [--record-route 1] [--goodbye BYTES] [--server-closes-first 1]
  *
  * push   sends a record each --interval ms (0: as fast as it goes), up to --total bytes (0: until `finish`)
  * echo   the same, and wants every byte back; the next record goes out when the last one is back
- * get    asks for --record bytes at a time of its stream, up to --total bytes, the next request when the last one is answered
+ * get    asks for --record bytes at a time of its stream, up to --total bytes; the next request goes out when the last
+ *        one is answered
  *
  * Connection i sends or asks for stream FIRST+i. At most --burst connections are being set up at a time.
  * --record-route asks for IP option 7 on every packet. --goodbye is what the service says before it closes.
  *
- * Commands: stat | pause (start no further record) | go | finish [MS] (end the sending side, spread over MS milliseconds,
- * and wait for the end of the other; when all are done the result is printed) | result (prints it now). Each is answered by
- * one line of JSON; "connected" comes by itself when all are.
+ * Commands: stat | pause (start no further record) | go | finish [MS] (end the sending side, spread over MS
+ * milliseconds, and wait for the end of the other; when all are done the result is printed) | result (prints it now).
+ * Each is answered by one line of JSON; "connected" comes by itself when all are.
  *
- * Silence: the longest time in which a connection waited, for an acknowledgement of what it had sent or for an answer, and
- * nothing came. Sampled each SAMPLE_US.
+ * Silence: the longest time in which a connection waited, for an acknowledgement of what it had sent or for an answer,
+ * and nothing came. Sampled each SAMPLE_US.
  */
 #define _GNU_SOURCE
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/timerfd.h>
 
-#include "sockets.h"
+#include "client.h"
 
-#define GOODBYE_STREAM 0x600db1eu
-#define SAMPLE_US 5000
-/* Connections sampled in one turn: bounds the work when there are thousands. */
-#define SAMPLES_PER_TURN 2000
-/* Writes of one connection in one turn: a fast reader must not keep us from the other connections and from stdin. */
-#define WRITES_PER_TURN 16
-
-enum mode { PUSH, ECHO, GET };
-enum phase { WAITING, CONNECTING, OPEN, DONE };
-
-struct connection {
-	int fd;
-	enum phase phase;
-	uint32_t stream;
-	char local[ADDRESS_TEXT];
-	uint64_t sent, acknowledged; /* bytes written to the socket; of these, acknowledged by the peer's stack */
-	uint64_t asked, received; /* get: bytes asked for; bytes of the answer that came */
-	uint64_t goodbye; /* bytes of the goodbye that came */
-	char request[64]; /* get: the request being written */
-	unsigned request_length, request_sent;
-	uint64_t record_end; /* push, echo: `sent` at the end of the record being written */
-	int64_t due_us; /* when the next record starts */
-	int64_t finish_us; /* when to shut the sending side, 0 for not yet */
-	int64_t waiting_since_us; /* last progress, or when the wait began; 0 when nothing is awaited */
-	int64_t silence_us;
-	double silence_at_ms; /* wall clock at the end of the longest silence */
-	int64_t wrong_at; /* first wrong byte of what came back, or -1 */
-	int error;
-	double error_at_ms;
-	bool shut, end_read, wants_out;
-};
-
-static struct {
-	enum mode mode;
-	int connections, burst;
-	union address to;
-	socklen_t to_length;
-	const char *source;
-	uint64_t record, total, goodbye;
-	int64_t interval_us;
-	int rcvbuf, sndbuf, maxseg;
-	bool record_route, server_closes_first;
-} settings;
-
-static struct connection *connections;
-static int poller, connecting, opened, done, next_to_connect, next_sample;
+static int poller, connecting, next_to_connect, next_sample;
 static bool paused, finishing;
 static uint8_t out[65536], in[262144];
 
@@ -94,35 +49,6 @@ static void end(struct connection *c, int error)
 	done++;
 	close(c->fd);
 	c->fd = -1;
-}
-
-/* Waiting is over, or starts again: notes how long the silence was. */
-static void progress(struct connection *c, int64_t now)
-{
-	if (c->waiting_since_us != 0 && now - c->waiting_since_us > c->silence_us) {
-		c->silence_us = now - c->waiting_since_us;
-		c->silence_at_ms = wall_ms();
-	}
-	c->waiting_since_us = now;
-}
-
-static void sample(struct connection *c, int64_t now)
-{
-	if (c->phase != OPEN)
-		return;
-	uint64_t outstanding = (uint64_t)unacknowledged(c->fd);
-	uint64_t acknowledged = c->sent > outstanding ? c->sent - outstanding : 0;
-	bool waits = outstanding > 0 || c->received < c->asked || c->shut;
-	if (acknowledged > c->acknowledged) {
-		c->acknowledged = acknowledged;
-		progress(c, now);
-	}
-	if (!waits) {
-		progress(c, now);
-		c->waiting_since_us = 0;
-	} else if (c->waiting_since_us == 0) {
-		c->waiting_since_us = now;
-	}
 }
 
 static void start(struct connection *c)
@@ -162,50 +88,6 @@ static void start_more(void)
 		start(&connections[next_to_connect++]);
 }
 
-static void stat(const char *event)
-{
-	uint64_t sent = 0, acknowledged = 0, acknowledged_min = UINT64_MAX, acknowledged_max = 0;
-	uint64_t received = 0, received_min = UINT64_MAX, received_max = 0;
-	int errors = 0, ended = 0, waiting = 0, error = 0;
-	for (int i = 0; i < settings.connections; i++) {
-		struct connection *c = &connections[i];
-		sample(c, now_us());
-		sent += c->sent;
-		acknowledged += c->acknowledged;
-		received += c->received;
-		acknowledged_min = c->acknowledged < acknowledged_min ? c->acknowledged : acknowledged_min;
-		acknowledged_max = c->acknowledged > acknowledged_max ? c->acknowledged : acknowledged_max;
-		received_min = c->received < received_min ? c->received : received_min;
-		received_max = c->received > received_max ? c->received : received_max;
-		waiting += c->waiting_since_us != 0;
-		errors += c->error != 0;
-		error = error != 0 ? error : c->error;
-		ended += c->end_read;
-	}
-	printf("{\"event\":\"%s\",\"error\":\"%s\",\"connected\":%d,\"done\":%d,\"ended\":%d,\"errors\":%d,\"waiting\":%d,\"sent\":%llu,"
-	       "\"acknowledged\":%llu,\"acknowledgedMin\":%llu,\"acknowledgedMax\":%llu,"
-	       "\"received\":%llu,\"receivedMin\":%llu,\"receivedMax\":%llu}\n",
-	       event, error != 0 ? strerrorname_np(error) : "", opened, done, ended, errors, waiting, (unsigned long long)sent, (unsigned long long)acknowledged,
-	       (unsigned long long)acknowledged_min, (unsigned long long)acknowledged_max, (unsigned long long)received,
-	       (unsigned long long)received_min, (unsigned long long)received_max);
-}
-
-static void print_result(void)
-{
-	printf("{\"event\":\"result\",\"connections\":[");
-	for (int i = 0; i < settings.connections; i++) {
-		struct connection *c = &connections[i];
-		printf("%s{\"stream\":%u,\"local\":\"%s\",\"sent\":%llu,\"acknowledged\":%llu,\"asked\":%llu,\"received\":%llu,"
-		       "\"goodbye\":%llu,\"wrongAt\":%lld,\"ended\":%s,\"silenceMs\":%.1f,\"silenceAt\":%.1f,\"error\":\"%s\","
-		       "\"errorAt\":%.1f}",
-		       i > 0 ? "," : "", c->stream, c->local, (unsigned long long)c->sent, (unsigned long long)c->acknowledged,
-		       (unsigned long long)c->asked, (unsigned long long)c->received, (unsigned long long)c->goodbye,
-		       (long long)c->wrong_at, c->end_read ? "true" : "false", c->silence_us / 1000.0, c->silence_at_ms,
-		       c->error != 0 ? strerrorname_np(c->error) : "", c->error_at_ms);
-	}
-	printf("]}\n");
-}
-
 /* Writes until the socket takes no more; returns false when the connection has ended. */
 static bool write_some(struct connection *c, const uint8_t *bytes, size_t length, size_t *written)
 {
@@ -238,11 +120,13 @@ static void begin(struct connection *c, int64_t now)
 	uint64_t begun = settings.mode == GET ? c->asked : c->record_end;
 	uint64_t left = settings.total != 0 ? settings.total - begun : settings.record;
 	uint64_t length = left < settings.record ? left : settings.record;
-	/* The schedule does not slip with a late wake-up, but a connection that was held up does not catch up in a burst. */
-	c->due_us = c->due_us + settings.interval_us > now ? c->due_us + settings.interval_us : now + settings.interval_us;
+	/* A late wake-up does not shift the schedule, but a connection that was held up does not catch up in a burst. */
+	c->due_us += settings.interval_us;
+	if (c->due_us <= now)
+		c->due_us = now + settings.interval_us;
 	if (settings.mode == GET) {
-		c->request_length = (unsigned)snprintf(c->request, sizeof c->request, "GET %u %llu %llu\n", c->stream,
-						       (unsigned long long)c->asked, (unsigned long long)length);
+		c->request_length = (unsigned)snprintf(c->request, sizeof c->request, "GET %u %" PRIu64 " %" PRIu64 "\n",
+						       c->stream, c->asked, length);
 		c->request_sent = 0;
 		c->asked += length;
 	} else {
@@ -316,15 +200,13 @@ static void handle(struct connection *c, uint32_t events)
 {
 	int64_t now = now_us();
 	if (c->phase == CONNECTING) {
-		int error = 0;
-		socklen_t length = sizeof error;
-		getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &length);
+		int error = pending_error(c->fd);
 		if (error != 0) {
 			end(c, error);
 			return start_more();
 		}
 		union address local;
-		length = sizeof local;
+		socklen_t length = sizeof local;
 		getsockname(c->fd, &local.any, &length);
 		address_text(&local, c->local);
 		c->phase = OPEN;
@@ -340,12 +222,23 @@ static void handle(struct connection *c, uint32_t events)
 	} else if (!c->end_read && events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
 		take(c);
 	} else if (events & EPOLLERR) {
-		int error = 0;
-		socklen_t length = sizeof error;
-		getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &length);
-		end(c, error);
+		end(c, pending_error(c->fd));
 	}
 	feed(c, now);
+}
+
+/* Each SAMPLE_US: looks at some of the connections and starts the records that are due. */
+static void take_turn(void)
+{
+	int64_t now = now_us();
+	int samples = settings.connections < SAMPLES_PER_TURN ? settings.connections : SAMPLES_PER_TURN;
+	for (int i = 0; i < samples; i++) {
+		sample(&connections[next_sample], now);
+		next_sample = (next_sample + 1) % settings.connections;
+	}
+	for (int i = 0; i < settings.connections; i++)
+		if (connections[i].phase == OPEN && !connections[i].wants_out)
+			feed(&connections[i], now);
 }
 
 static void command(char *line)
@@ -414,17 +307,8 @@ int main(int argc, char **argv)
 				read_commands(command);
 			} else if (ready[i].data.ptr == &settings) {
 				uint64_t ticks;
-				if (read(timer, &ticks, sizeof ticks) < 0)
-					continue;
-				int64_t now = now_us();
-				int turn = settings.connections < SAMPLES_PER_TURN ? settings.connections : SAMPLES_PER_TURN;
-				for (int k = 0; k < turn; k++) {
-					sample(&connections[next_sample], now);
-					next_sample = (next_sample + 1) % settings.connections;
-				}
-				for (int k = 0; k < settings.connections; k++)
-					if (connections[k].phase == OPEN && !connections[k].wants_out)
-						feed(&connections[k], now);
+				if (read(timer, &ticks, sizeof ticks) == sizeof ticks)
+					take_turn();
 			} else if (c->phase == CONNECTING || c->phase == OPEN) {
 				handle(c, ready[i].events);
 			}

@@ -7,13 +7,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Stream of what a service says before it closes. */
+#define GOODBYE_STREAM 0x600db1eu
 
 /* Says why on stderr and ends the program. */
 __attribute__((format(printf, 1, 2), noreturn)) static inline void die(const char *format, ...)

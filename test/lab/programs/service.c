@@ -1,11 +1,12 @@
 /*
- * An ordinary TCP service. It keeps every byte it reads, by peer, so that a judge can put together what two instances of it
- * read; what it sends depends only on what it was asked.
+ * An ordinary TCP service. It keeps every byte it reads, by peer, so that a judge can put together what two instances
+ * of it read; what it sends depends only on what it was asked.
  *
  *   service --listen ADDRESS --port N --mode sink|echo|get [--backlog 4096] [--maxseg N] [--rcvbuf N] [--sndbuf N]
  *           [--goodbye BYTES] [--hold-goodbye 1] [--hold-reading 1] [--close-first 1]
  *
- * sink   reads until the end of the stream; then sends --goodbye bytes of stream GOODBYE_STREAM (none by default), and closes
+ * sink   reads until the end of the stream; then sends --goodbye bytes of stream GOODBYE_STREAM (none by default), and
+ *        closes
  * echo   sends back what it reads
  * get    answers each line "GET <stream> <offset> <length>" with those bytes of that stream
  *
@@ -13,17 +14,15 @@
  * --hold-reading waits for `read` before the first read: what the client sends fills the socket's buffer.
  * --close-first shuts the sending side right after accept, and reads on.
  *
- * Commands: stat | read | release | close (shuts the sending side of every connection) | drain (reads all that the kernel
- * has) | report DIRECTORY (writes a file of the bytes read for each connection). Each is answered by one line of JSON.
+ * Commands: stat | read | release | close (shuts the sending side of every connection) | drain (reads all that the
+ * kernel has) | report DIRECTORY (writes a file of the bytes read for each connection). Each is answered by one line of
+ * JSON.
  */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdbool.h>
-#include <sys/uio.h>
 
 #include "sockets.h"
-
-#define GOODBYE_STREAM 0x600db1eu
 
 enum mode { SINK, ECHO, GET };
 
@@ -146,9 +145,9 @@ static void parse_requests(struct connection *c)
 {
 	uint8_t *end;
 	while ((end = memchr(c->bytes + c->used, '\n', c->length - c->used)) != NULL) {
-		unsigned id;
-		unsigned long long offset, length;
-		if (sscanf((char *)c->bytes + c->used, "GET %u %llu %llu\n", &id, &offset, &length) == 3)
+		uint32_t id;
+		uint64_t offset, length;
+		if (sscanf((char *)c->bytes + c->used, "GET %" SCNu32 " %" SCNu64 " %" SCNu64 "\n", &id, &offset, &length) == 3)
 			add_job(c, id, offset, length);
 		c->used = (size_t)(end - c->bytes) + 1;
 	}
@@ -183,12 +182,8 @@ static void serve(struct connection *c, uint32_t events)
 {
 	if (!c->end_read)
 		take(c);
-	else if (events & EPOLLERR) {
-		int error = 0;
-		socklen_t length = sizeof error;
-		getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &length);
-		hang_up(c, error);
-	}
+	else if (events & EPOLLERR)
+		hang_up(c, pending_error(c->fd));
 	if (c->fd >= 0 && flush(c))
 		say_goodbye(c);
 }
@@ -235,11 +230,10 @@ static void stat(const char *event)
 			not_sent += (uint64_t)unsent(c->fd);
 		}
 	}
-	printf("{\"event\":\"%s\",\"accepted\":%u,\"open\":%u,\"ended\":%u,\"errors\":%u,\"read\":%llu,\"readMin\":%llu,"
-	       "\"written\":%llu,\"unacknowledged\":%llu,\"unsent\":%llu}\n",
-	       event, accepted, open_now, ended, errors, (unsigned long long)read_bytes,
-	       (unsigned long long)(connections != NULL ? smallest : 0), (unsigned long long)written,
-	       (unsigned long long)in_flight, (unsigned long long)not_sent);
+	printf("{\"event\":\"%s\",\"accepted\":%u,\"open\":%u,\"ended\":%u,\"errors\":%u,\"read\":%" PRIu64
+	       ",\"readMin\":%" PRIu64 ",\"written\":%" PRIu64 ",\"unacknowledged\":%" PRIu64 ",\"unsent\":%" PRIu64 "}\n",
+	       event, accepted, open_now, ended, errors, read_bytes, connections != NULL ? smallest : 0, written, in_flight,
+	       not_sent);
 }
 
 static void report(const char *directory)
@@ -252,8 +246,9 @@ static void report(const char *directory)
 		FILE *file = fopen(path, "w");
 		if (file == NULL || fwrite(c->bytes, 1, c->length, file) != c->length || fclose(file) != 0)
 			die("%s", path);
-		printf("%s{\"peer\":\"%s\",\"file\":\"%s\",\"read\":%zu,\"written\":%llu,\"ended\":%s,\"open\":%s,\"error\":\"%s\"}",
-		       index > 0 ? "," : "", c->peer, path, c->length, (unsigned long long)c->written,
+		printf("%s{\"peer\":\"%s\",\"file\":\"%s\",\"read\":%zu,\"written\":%" PRIu64
+		       ",\"ended\":%s,\"open\":%s,\"error\":\"%s\"}",
+		       index > 0 ? "," : "", c->peer, path, c->length, c->written,
 		       c->end_read ? "true" : "false", c->fd >= 0 ? "true" : "false",
 		       c->error != 0 ? strerrorname_np(c->error) : "");
 	}
@@ -304,7 +299,8 @@ int main(int argc, char **argv)
 	raise_descriptor_limit();
 
 	union address local;
-	socklen_t length = address_parse(&local, option(argc, argv, "listen", "0.0.0.0"), (int)number(argc, argv, "port", 7000));
+	const char *ip = option(argc, argv, "listen", "0.0.0.0");
+	socklen_t length = address_parse(&local, ip, (int)number(argc, argv, "port", 7000));
 	listener = socket(local.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	set_number(listener, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
 	set_number(listener, SOL_SOCKET, SO_RCVBUF, (int)number(argc, argv, "rcvbuf", 0), "SO_RCVBUF");

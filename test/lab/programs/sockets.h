@@ -73,6 +73,15 @@ static inline int unsent(int fd)
 	return ioctl(fd, 0x894b /* SIOCOUTQNSD */, &bytes) < 0 ? 0 : bytes;
 }
 
+/* The error that a socket has in store; reading it takes it away. */
+static inline int pending_error(int fd)
+{
+	int error = 0;
+	socklen_t length = sizeof error;
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+	return error;
+}
+
 /* Lets the program hold as many descriptors as the system allows. */
 static inline void raise_descriptor_limit(void)
 {
