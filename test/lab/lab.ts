@@ -24,6 +24,12 @@ import type { ClientOptions, ClientStat, ServiceOptions, ServiceStat } from './v
 
 export const PORT = 7000;
 
+/**
+ * The one that every namespace may choose. The machine's own may be one that measures its path, and then some of many
+ * connections on two busy CPUs hardly move.
+ */
+const CONGESTION_CONTROL = { 'net.ipv4.tcp_congestion_control': 'reno' };
+
 export interface LabOptions {
   readonly segment?: 'hub' | 'switch';
   readonly family?: 4 | 6;
@@ -135,9 +141,9 @@ export class Lab {
     if (choices.router === true) await this.addRouter();
     else for (const [index, host] of this.clientHosts.entries()) await this.plug(host, 10 + index, choices.clientCable);
 
-    this.primary.sysctl({ ...choices.sysctl?.primary });
-    this.replicaHost.sysctl({ ...choices.sysctl?.replica });
-    for (const host of this.clientHosts) host.sysctl({ ...choices.sysctl?.client });
+    this.primary.sysctl({ ...CONGESTION_CONTROL, ...choices.sysctl?.primary });
+    this.replicaHost.sysctl({ ...CONGESTION_CONTROL, ...choices.sysctl?.replica });
+    for (const host of this.clientHosts) host.sysctl({ ...CONGESTION_CONTROL, ...choices.sysctl?.client });
     this.setMtu(this.primary, choices.mtu?.primary);
     this.setMtu(this.replicaHost, choices.mtu?.replica);
     for (const host of this.clientHosts) this.setMtu(host, choices.mtu?.client);
