@@ -24,11 +24,8 @@ import type { ClientOptions, ClientStat, ServiceOptions, ServiceStat } from './v
 
 export const PORT = 7000;
 
-/**
- * The one that every namespace may choose. The machine's own may be one that measures its path, and then some of many
- * connections on two busy CPUs hardly move.
- */
-const CONGESTION_CONTROL = { 'net.ipv4.tcp_congestion_control': 'reno' };
+/** A congestion window once grown stays, however long a busy machine pauses. */
+const CONGESTION_CONTROL = { 'net.ipv4.tcp_slow_start_after_idle': 0 };
 
 export interface LabOptions {
   readonly segment?: 'hub' | 'switch';
