@@ -80,6 +80,7 @@ export const LAYERS = [
 
   { layer: 'src/errors.ts', may: [], openTo: ['src', 'test', 'bench'], why: 'every part may raise an error' },
   { layer: 'src/reason.ts', may: [], openTo: ['src', 'test', 'bench'], why: 'every part may have to word one' },
+  { layer: 'src/system-path.ts', may: [], openTo: ['src', 'test', 'bench'], why: 'every part may run a program' },
   {
     layer: 'src/daemon/contract.ts',
     may: [],

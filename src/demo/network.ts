@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EnvironmentError } from '../errors';
+import { SYSTEM_PATH } from '../system-path';
 import { Program } from './program';
 
 const NETNS_DIRECTORY = '/run/netns';
@@ -228,5 +229,11 @@ function startTime(pid: number): string | undefined {
 }
 
 function run(command: string, args: readonly string[], input = ''): string {
-  return execFileSync(command, args, { input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'], maxBuffer: 64 << 20 });
+  return execFileSync(command, args, {
+    input,
+    encoding: 'utf8',
+    stdio: ['pipe', 'pipe', 'pipe'],
+    maxBuffer: 64 << 20,
+    env: { ...process.env, PATH: SYSTEM_PATH },
+  });
 }

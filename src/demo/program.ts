@@ -5,6 +5,7 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { SYSTEM_PATH } from '../system-path';
 
 /** A line of a program's output. */
 export interface Message {
@@ -34,7 +35,7 @@ export class Program {
 
   constructor(name: string, command: string, args: readonly string[]) {
     this.name = name;
-    this.child = spawn(command, args, { stdio: 'pipe' });
+    this.child = spawn(command, args, { stdio: 'pipe', env: { ...process.env, PATH: SYSTEM_PATH } });
     createInterface({ input: this.child.stdout }).on('line', (line) => {
       this.hear(line);
     });

@@ -2,23 +2,10 @@
 import { execFile } from 'node:child_process';
 import { EnvironmentError } from '../errors';
 import { codeOf } from '../reason';
+import { SYSTEM_PATH } from '../system-path';
 
 /** A program of the system refused to do what it was told; the message is its own. */
 export class CommandError extends EnvironmentError {}
-
-/**
- * The system's own directories first: npm puts packages' programs before them, one of which is called nft, and a
- * service manager's PATH may not name those for administrators at all.
- */
-const PATH = [
-  '/usr/sbin',
-  '/usr/bin',
-  '/sbin',
-  '/bin',
-  '/usr/local/sbin',
-  '/usr/local/bin',
-  process.env['PATH'] ?? '',
-].join(':');
 
 /** Arbitrary: these programs answer in milliseconds; one that hangs must not hang the daemon. */
 const TIMEOUT_MS = 10_000;
@@ -31,7 +18,11 @@ const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
  */
 export function run(program: string, args: readonly string[], input = ''): Promise<string> {
   return new Promise((resolve, reject) => {
-    const options = { env: { ...process.env, PATH, LC_ALL: 'C' }, timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
+    const options = {
+      env: { ...process.env, PATH: SYSTEM_PATH, LC_ALL: 'C' },
+      timeout: TIMEOUT_MS,
+      maxBuffer: MAX_OUTPUT_BYTES,
+    };
     const child = execFile(program, args, options, (cause, stdout, stderr) => {
       if (cause === null) resolve(stdout);
       else if (codeOf(cause) === 'ENOENT') reject(new EnvironmentError(`${program} is not installed`, { cause }));
