@@ -25,7 +25,7 @@ import type { ClientOptions, ClientStat, ServiceOptions, ServiceStat } from './v
 export const PORT = 7000;
 
 /** A congestion window once grown stays, however long a busy machine pauses. */
-const CONGESTION_CONTROL = { 'net.ipv4.tcp_slow_start_after_idle': 0 };
+const GROWN_WINDOWS_STAY = { 'net.ipv4.tcp_slow_start_after_idle': 0 };
 
 export interface LabOptions {
   readonly segment?: 'hub' | 'switch';
@@ -138,9 +138,9 @@ export class Lab {
     if (choices.router === true) await this.addRouter();
     else for (const [index, host] of this.clientHosts.entries()) await this.plug(host, 10 + index, choices.clientCable);
 
-    this.primary.sysctl({ ...CONGESTION_CONTROL, ...choices.sysctl?.primary });
-    this.replicaHost.sysctl({ ...CONGESTION_CONTROL, ...choices.sysctl?.replica });
-    for (const host of this.clientHosts) host.sysctl({ ...CONGESTION_CONTROL, ...choices.sysctl?.client });
+    this.primary.sysctl({ ...GROWN_WINDOWS_STAY, ...choices.sysctl?.primary });
+    this.replicaHost.sysctl({ ...GROWN_WINDOWS_STAY, ...choices.sysctl?.replica });
+    for (const host of this.clientHosts) host.sysctl({ ...GROWN_WINDOWS_STAY, ...choices.sysctl?.client });
     this.setMtu(this.primary, choices.mtu?.primary);
     this.setMtu(this.replicaHost, choices.mtu?.replica);
     for (const host of this.clientHosts) this.setMtu(host, choices.mtu?.client);
