@@ -2,8 +2,16 @@
  * The ABI: what a host may call, and nothing else. Integers in, integers out. See docs/abi.md for the order of calls.
  * Results below 0 are Status: mistakes of the host. Nothing in a packet ever fails a call.
  */
-import { Port, ServiceState, Status } from './abi/codes';
-import { ABI_VERSION, MAX_CONNECTIONS, NONE, RX_FRAME_BYTES, RX_HEADROOM } from './abi/layout';
+import { Port, Risk, ServiceState, Status } from './abi/codes';
+import {
+  ABI_VERSION,
+  MAX_CONNECTIONS,
+  MAX_RECORD_PER_CONNECTION,
+  NONE,
+  RX_FRAME_BYTES,
+  RX_HEADROOM,
+} from './abi/layout';
+import { clearRefusal, refusal } from './memory/counters';
 import { definePort, portMtu } from './memory/ports';
 import {
   connectionCapacity,
@@ -21,10 +29,22 @@ import { changeQuarantine, changeState, dismissAll, drain, onFrame, setTrackAll 
 import { announceAddress } from './recovery/address';
 import { exportConnections, exportedUpTo, importConnections } from './recovery/snapshot';
 import { onTick, resetTimers } from './recovery/timers';
+import { connectionAt } from './tracker/connection';
 import { setHashKey } from './tracker/key';
-import { activeCount } from './tracker/lists';
-import { resetRetained, retainedBytes } from './tracker/retained';
+import { activeCount, makeReady } from './tracker/lists';
+import { loseRecord } from './tracker/record';
+import { recordedBytes, recordsAreTight, resetRetained, retainedBytes } from './tracker/retained';
 import { resetServices, serviceAt, serviceCount, takeService } from './tracker/service';
+import {
+  resetSpill,
+  spilledConnection,
+  spilledOffset,
+  spillNext,
+  supply,
+  wanted,
+  wantedBytes,
+  wantedOffset,
+} from './tracker/spill';
 import { resetTable, usedRecords } from './tracker/table';
 
 export function abiVersion(): u32 {
@@ -32,30 +52,36 @@ export function abiVersion(): u32 {
 }
 
 /** Pages of 64 KiB the memory must have before init with these capacities. */
-export function pagesNeeded(connections: u32, retainedBytes: u32): u32 {
-  return pagesFor(connections, retainedBytes);
+export function pagesNeeded(connections: u32, retainedBytes: u32, recordBytes: u32): u32 {
+  return pagesFor(connections, retainedBytes, recordBytes);
 }
 
 /**
- * Lays out the memory and starts empty; may be called again to start over. `connections`: records,
- * `retainedBytes`: the store of all connections, `retainedPerConnection`: of one direction of one of them; k0..k3: a
- * random key for the hash.
+ * Lays out the memory and starts empty; may be called again to start over. `connections`: records, `retainedBytes`:
+ * bytes not yet acknowledged, of all connections, `retainedPerConnection`: of one direction of one of them; `recordBytes`
+ * and `recordPerConnection`: the same for the client's bytes from its SYN on, `comparePerConnection`: for the primary's
+ * output until the replica's is compared with it, all for services with REPLAY or SHADOW; k0..k3: a random key for the hash.
  */
 export function init(
   connections: u32,
   retainedBytes: u32,
   retainedPerConnection: u32,
+  recordBytes: u32,
+  recordPerConnection: u32,
+  comparePerConnection: u32,
   k0: u32,
   k1: u32,
   k2: u32,
   k3: u32,
 ): i32 {
   if (connections == 0 || connections > MAX_CONNECTIONS) return Status.BadArgument;
-  if (!layOut(connections, retainedBytes)) return Status.MemoryTooSmall;
+  if (recordPerConnection > MAX_RECORD_PER_CONNECTION) return Status.BadArgument;
+  if (!layOut(connections, retainedBytes, recordBytes)) return Status.MemoryTooSmall;
   setHashKey(k0, k1, k2, k3);
   resetServices();
   resetTable();
-  resetRetained(retainedPerConnection);
+  resetRetained(retainedPerConnection, recordPerConnection, comparePerConnection, recordBytes);
+  resetSpill();
   resetTimers();
   setTrackAll(false);
   txReset();
@@ -137,13 +163,23 @@ export function rxSlot(): u32 {
   return <u32>RX_SLOT;
 }
 
+/** What became of the last frame, before anything was sent for it. */
+let verdict: i32 = 0;
+
 /** One frame in the slot: `length` captured bytes of `wireLength`. The number of frames to send. */
 export function receive(port: u32, length: u32, wireLength: u32, nowMs: u32): i32 {
   if (port >= <u32>Port.Count || length > RX_FRAME_BYTES) return Status.BadArgument;
   if (connectionCapacity == 0) return Status.NotInitialised;
+  clearRefusal();
   onFrame(<Port>port, length, wireLength, nowMs);
+  verdict = <i32>refusal;
   drain(nowMs);
   return txCount();
+}
+
+/** The Reason for which the frame last received moved nothing, or not all that it says; None: it was accepted. */
+export function lastReason(): i32 {
+  return verdict;
 }
 
 /** More frames to send, after the last ones were: call until 0. */
@@ -193,9 +229,65 @@ export function retainedUsed(): u32 {
   return retainedBytes();
 }
 
+/** Of these, bytes of records and of output to compare. */
+export function recordedUsed(): u32 {
+  return recordedBytes();
+}
+
+// --- records that outgrow the memory: see tracker/spill.ts ---------------------------------------------------------
+
+/**
+ * Puts the oldest bytes of some record into the receive slot when memory is tight. Their number: to be kept by the host,
+ * which answers for them from now on, and to be called again, until 0.
+ */
+export function spill(): u32 {
+  return spillNext();
+}
+
+/** Of which connection these were, and from which offset in the client's stream on. */
+export function spillConnection(): u32 {
+  return spilledConnection;
+}
+
+export function spillOffset(): u32 {
+  return spilledOffset;
+}
+
+/** The host could not keep what it was handed, or has lost it. */
+export function spillFailed(connection: u32): i32 {
+  if (connection >= usedRecords()) return Status.BadArgument;
+  loseRecord(connectionAt(connection), Risk.RecordBudget, 0, 0);
+  return Status.Ok;
+}
+
+/** A connection that waits for bytes the host keeps, or NONE. To be asked between frames while working() is not 0. */
+export function wantedConnection(): u32 {
+  return wanted();
+}
+
+/** From which offset of its client's stream on, and how many the slot takes. */
+export function wantedFrom(connection: u32): u32 {
+  return connection < usedRecords() ? wantedOffset(connectionAt(connection)) : 0;
+}
+
+export function wantedLength(connection: u32): u32 {
+  return connection < usedRecords() ? wantedBytes(connectionAt(connection)) : 0;
+}
+
+/** Takes `length` of these bytes from the receive slot. The number of frames to send. */
+export function supplyWanted(connection: u32, length: u32, nowMs: u32): i32 {
+  if (connection >= usedRecords() || length > RX_FRAME_BYTES) return Status.BadArgument;
+  txReset();
+  supply(connectionAt(connection), length);
+  makeReady(connectionAt(connection));
+  drain(nowMs);
+  return txCount();
+}
+
 /** Connections that want tick every few milliseconds: on their way, or being fed. */
 export function working(): u32 {
-  return activeCount();
+  // Records that are about to fill the memory cannot wait for the slow tick either.
+  return activeCount() + (recordsAreTight() ? 1 : 0);
 }
 
 /**

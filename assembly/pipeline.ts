@@ -24,14 +24,24 @@ import { OptionBit, Packet, packet, PacketKind, TcpFlag } from './parser/packet'
 import { parse } from './parser/parse';
 import { seqLt } from './parser/seq';
 import { onEcho, onNeighbour } from './recovery/address';
+import { followPrimary, fromWithheld, settleCopy, takeOverCopy } from './recovery/copy';
 import { isFeeding } from './recovery/feed';
-import { beginHandshake, enqueue, inHandshake, moveBaseBehindFin, onReplicaHandshake } from './recovery/handshake';
-import { abandon, lose } from './recovery/loss';
+import { mayBeBehindGap } from './recovery/gap';
+import {
+  beginHandshake,
+  enqueue,
+  inHandshake,
+  moveBaseBehindFin,
+  noteRecovering,
+  onReplicaHandshake,
+} from './recovery/handshake';
+import { abandon, endCopy, endCopyNow, lose } from './recovery/loss';
 import { flush, fromClient, fromReplica } from './recovery/proxy';
 import { acknowledgeSender, resetSender } from './recovery/reset';
-import { Connection, connectionAt, flowOf, NO_SERVICE, phaseOf, stateOf } from './tracker/connection';
+import { CONN_COPY, Connection, connectionAt, flowOf, NO_SERVICE, phaseOf, stateOf } from './tracker/connection';
 import { admit, settleHalfOpen } from './tracker/admission';
 import { makeReady, takeReady } from './tracker/lists';
+import { isRecording } from './tracker/record';
 import { findService, findServiceByAddress, sameAddress, Service, serviceAt, serviceCount } from './tracker/service';
 import { findOnStack, findOnWire, isOver, learnLink, removeConnection } from './tracker/table';
 import { eventOf } from './tracker/tcp-state';
@@ -126,7 +136,7 @@ function onWireSegment(p: Packet, nowMs: u32): Reason {
   i = findService(p.srcPtr, p.srcPort);
   if (i != NONE) return onServerSegment(i, p, nowMs);
   i = findRemoteReplica(p);
-  if (i != NONE) return onReplicaSegment(p, nowMs);
+  if (i != NONE) return onReplicaSegment(p, Port.Wire, nowMs);
   if (everything) return onAnySegment(p, nowMs);
   return refuse(Reason.NotOurs);
 }
@@ -172,11 +182,13 @@ function onClientSegment(service: u32, p: Packet, nowMs: u32): Reason {
   if (!isIntact(p)) return refuse(Reason.BadTcpChecksum);
   if (i == NONE) return onUnknownClient(service, s, p, nowMs);
   const c = connectionAt(i);
-  return phaseOf(c) == Phase.Direct ? onLeftBehind(c, service, s, p, nowMs) : onMovingClient(c, s, p, nowMs);
+  const moves = phaseOf(c) != Phase.Direct && !isOver(c);
+  return moves ? onMovingClient(c, s, p, nowMs) : onLeftBehind(c, service, s, p, nowMs);
 }
 
 function onLiveClient(c: Connection, s: Service, p: Packet, nowMs: u32): Reason {
-  if (isFeeding(c, Dir.Inbound) && !isIntact(p)) return refuse(Reason.BadTcpChecksum);
+  const isKept = isFeeding(c, Dir.Inbound) || mayBeBehindGap(c, p);
+  if (isKept && !isIntact(p)) return refuse(Reason.BadTcpChecksum);
   learnLink(c, p);
   const reason = fromClient(c, s, p, nowMs);
   settleHalfOpen(c);
@@ -192,7 +204,18 @@ function onMovingClient(c: Connection, s: Service, p: Packet, nowMs: u32): Reaso
   if (finPending && !outbound.has(FLOW_FLAG_FIN_PENDING)) moveBaseBehindFin(c);
   learnLink(c, p);
   if (stateOf(c) == TcpState.Closed) abandon(c, s);
+  else if (c.marked(CONN_COPY)) onWaitingClient(c, s, nowMs);
   return refuse(Reason.NotLive);
+}
+
+/** The replica is to be given what the client of a copy has said; what the client has acknowledged may settle it. */
+function onWaitingClient(c: Connection, s: Service, nowMs: u32): void {
+  if (!isRecording(c)) {
+    lose(c, s, Loss.RecordIncomplete);
+    return;
+  }
+  makeReady(c);
+  settleCopy(c, s, nowMs);
 }
 
 /** The service has moved, this connection has not: it was over, half-open, or could not be saved. */
@@ -200,6 +223,7 @@ function onLeftBehind(c: Connection, service: u32, s: Service, p: Packet, nowMs:
   const event = eventOf(p.flags);
   const state = stateOf(c);
   if (event == TcpEvent.Syn && (isOver(c) || state < TcpState.Established)) {
+    if (phaseOf(c) != Phase.Direct) endCopyNow(c, s);
     removeConnection(c);
     return onUnknownClient(service, s, p, nowMs);
   }
@@ -219,14 +243,14 @@ function onLeftBehind(c: Connection, service: u32, s: Service, p: Packet, nowMs:
     }
     if (state >= TcpState.Established) return refuse(reason);
   }
-  resetSender(p);
+  resetSender(p, Port.Wire);
   return refuse(Reason.NoConnection);
 }
 
 /** A client without a record while the replica serves: a new connection, or one that nobody can continue. */
 function onUnknownClient(service: u32, s: Service, p: Packet, nowMs: u32): Reason {
   if (eventOf(p.flags) != TcpEvent.Syn) {
-    resetSender(p);
+    resetSender(p, Port.Wire);
     return refuse(Reason.NoConnection);
   }
   const i = admit(p.srcPtr, p.srcPort, p.dstPtr, p.dstPort, p, service);
@@ -239,7 +263,7 @@ function onUnknownClient(service: u32, s: Service, p: Packet, nowMs: u32): Reaso
     settleHalfOpen(c);
   } else {
     removeConnection(c);
-    resetSender(p);
+    resetSender(p, Port.Wire);
   }
   return reason;
 }
@@ -299,11 +323,14 @@ function observe(
     }
   }
   const c = connectionAt(i);
+  // A SYN for a connection that is over begins another: the copy is the old one's.
+  if (event == TcpEvent.Syn && isOver(c) && phaseOf(c) != Phase.Direct) endCopyNow(c, serviceAt(<u32>c.service));
   const reason = track(c, dir, p, wireWindow(c, flowOf(c, dir), p), false, nowMs);
   if (reason != Reason.None) return refuse(reason);
   if (dir == Dir.Inbound) learnLink(c, p);
   noteSignatures(c, p);
   settleHalfOpen(c);
+  if (service < serviceCount() && serviceAt(service).isShadowed) followPrimary(c, serviceAt(service), p, dir, nowMs);
   return Reason.None;
 }
 
@@ -339,21 +366,31 @@ function onAnySegment(p: Packet, nowMs: u32): Reason {
 // --- stack ---------------------------------------------------------------------------------------------------
 
 function onStack(p: Packet, nowMs: u32): Reason {
-  if (p.kind == PacketKind.Tcp) return onReplicaSegment(p, nowMs);
+  if (p.kind == PacketKind.Tcp) return onReplicaSegment(p, Port.Stack, nowMs);
   if (p.kind == PacketKind.IcmpError) return icmpToClient(p);
   return refuse(Reason.NotTcp);
 }
 
-function onReplicaSegment(p: Packet, nowMs: u32): Reason {
+function onReplicaSegment(p: Packet, port: Port, nowMs: u32): Reason {
   const i = findOnStack(p.dstPtr, p.dstPort, p.srcPtr, p.srcPort);
-  if (i == NONE) return refuse(Reason.NoConnection);
+  if (i == NONE) {
+    // Only this host's stack: on the wire the address is the primary's, which may have such a connection.
+    if (port == Port.Stack && isIntact(p)) resetSender(p, port);
+    return refuse(Reason.NoConnection);
+  }
   const c = connectionAt(i);
   const s = serviceAt(<u32>c.service);
   // What it says is believed without a window check, so damage on the wire must not pass for numbers.
   if ((s.isRemote || inHandshake(c)) && !isIntact(p)) return refuse(Reason.BadTcpChecksum);
   if (inHandshake(c)) {
     const reason = onReplicaHandshake(c, s, p, nowMs);
+    if (phaseOf(c) == Phase.Withheld) {
+      fromWithheld(c, s, p, nowMs);
+      return reason;
+    }
     if (reason != Reason.None) return refuse(reason);
+  } else if (phaseOf(c) == Phase.Withheld) {
+    return fromWithheld(c, s, p, nowMs);
   } else if (phaseOf(c) != Phase.Live) {
     return refuse(Reason.NotLive);
   }
@@ -376,8 +413,15 @@ export function changeState(service: u32, state: ServiceState, used: u32, nowMs:
     if (c.state == <u8>TcpState.Free || <u32>c.service != service) continue;
     // A client that has not been answered repeats its SYN, and begins anew on the replica.
     if (stateOf(c) == TcpState.SynSent) removeConnection(c);
-    else enqueue(c, s, nowMs);
+    else if (phaseOf(c) == Phase.Direct) enqueue(c, s, nowMs);
+    else if (phaseOf(c) != Phase.Live && !isOver(c)) keepMoving(c, s, nowMs);
   }
+}
+
+/** The replica has a copy of the connection, or is getting one. */
+function keepMoving(c: Connection, s: Service, nowMs: u32): void {
+  noteRecovering(c, s);
+  takeOverCopy(c, s, nowMs);
 }
 
 /** The host is about to stop: what the replica serves through the core ends now, and both sides are told. */
@@ -386,7 +430,12 @@ export function dismissAll(service: u32, used: u32, nowMs: u32): void {
   for (let i: u32 = 0; i < used; i++) {
     const c = connectionAt(i);
     if (c.state == <u8>TcpState.Free || <u32>c.service != service) continue;
-    if (phaseOf(c) == Phase.Direct || isOver(c)) continue;
+    if (phaseOf(c) == Phase.Direct) continue;
+    if (phaseOf(c) != Phase.Live && (!s.isTakenOver || isOver(c))) {
+      endCopy(c, s);
+      continue;
+    }
+    if (isOver(c)) continue;
     c.seenMs = nowMs;
     lose(c, s, Loss.Dismissed);
   }
@@ -403,6 +452,9 @@ export function changeQuarantine(service: u32, on: bool, used: u32): void {
     if (c.state == <u8>TcpState.Free || <u32>c.service != service) continue;
     if ((c.flags & CONNECTION_FLAG_RST_PENDING) == 0) continue;
     c.flags &= ~CONNECTION_FLAG_RST_PENDING;
+    // One that had moved since is the replica's.
+    if (phaseOf(c) == Phase.Live) continue;
+    if (phaseOf(c) != Phase.Direct) endCopy(c, s);
     c.state = <u8>TcpState.Closed;
   }
 }

@@ -87,7 +87,9 @@ export const enum Phase {
   Confirming = 3,
   /** Translated. */
   Live = 4,
-  Count = 5,
+  /** The replica reads the client's stream from its first byte, and its output is withheld. */
+  Withheld = 5,
+  Count = 6,
 }
 
 /** Why a connection may not survive a crash; the first one found stays. */
@@ -105,7 +107,13 @@ export const enum Risk {
   Mptcp = 5,
   /** Segments of the connection were seen as IP fragments. */
   Fragmented = 6,
-  Count = 7,
+  /** The record of the client's bytes outgrew its budget. */
+  RecordBudget = 7,
+  /** The replica does not read along (service with shadow). */
+  NotShadowed = 8,
+  /** The replica's output differs in bytes that the client may not have (see on divergence). */
+  Diverged = 9,
+  Count = 10,
 }
 
 /** Why a connection was given up. */
@@ -127,7 +135,26 @@ export const enum Loss {
   ReplicaReset = 7,
   /** The daemon stopped while the replica served. */
   Dismissed = 8,
-  Count = 9,
+  /** The client's stream is not recorded from its first byte to its last. */
+  RecordIncomplete = 9,
+  /** The replica's output differs from what the primary had sent. */
+  Diverged = 10,
+  /** The replica did not produce what the client already has. */
+  ReplicaBehind = 11,
+  Count = 12,
+}
+
+/** What is kept of the client's stream for a replica that has to read it from its first byte. */
+export const enum RecordState {
+  /** Nothing: the service resumes. */
+  None = 0,
+  /** All of it. */
+  Complete = 1,
+  /** What the replica that reads along has not yet read; what it has read was let go of for want of room. */
+  Trimmed = 2,
+  /** Bytes are missing. */
+  Lost = 3,
+  Count = 4,
 }
 
 /** What became of a frame that was not passed on, each with a counter of the same number. */
@@ -196,7 +223,9 @@ export const enum Reason {
   UnsolicitedSynAck = 41,
   /** A source route (IPv4) or a routing header with segments left (IPv6): the addresses are not the final ones. */
   BadIpOption = 42,
-  Count = 43,
+  /** The replica's output, of which the client is to see nothing yet. */
+  Withheld = 43,
+  Count = 44,
 }
 
 /** Counters that are not refusals; they follow the Reason counters in the counter region. */
@@ -231,5 +260,18 @@ export const enum Counter {
   HandshakeRetries = 22,
   RetainedDropped = 23,
   EchoAnswered = 24,
-  Count = 25,
+  /** Handshakes for a replica that reads the stream from its first byte. */
+  CopyBegun = 25,
+  /** Of these, ended by the replica before the primary. */
+  CopyEnded = 26,
+  /** Output of replicas that was withheld. */
+  WithheldBytes = 27,
+  /** Connections whose replica differed from the primary. */
+  Divergences = 28,
+  /** Records of the client's bytes given up. */
+  RecordsLost = 29,
+  /** Recorded bytes handed to the host, and got back. */
+  SpilledBytes = 30,
+  SuppliedBytes = 31,
+  Count = 32,
 }

@@ -4,7 +4,7 @@
  */
 
 /** Raised with every change of an export, an offset or the meaning of a code. */
-export const ABI_VERSION: u32 = 1;
+export const ABI_VERSION: u32 = 2;
 
 // --- capacities ---------------------------------------------------------------------------------------------
 
@@ -14,6 +14,11 @@ export const DEFAULT_CONNECTIONS: u32 = 131072;
 export const MAX_CONNECTIONS: u32 = 1048576;
 export const DEFAULT_RETAINED_BYTES: u32 = 134217728;
 export const DEFAULT_RETAINED_PER_CONNECTION: u32 = 8388608;
+export const DEFAULT_RECORD_BYTES: u32 = 268435456;
+export const DEFAULT_RECORD_PER_CONNECTION: u32 = 67108864;
+/** Positions in a record are compared as sequence numbers, so all of it has to lie within 2^31. */
+export const MAX_RECORD_PER_CONNECTION: u32 = 1073741824;
+export const DEFAULT_COMPARE_PER_CONNECTION: u32 = 65536;
 
 /** One block of the store of retained bytes, its header included. */
 export const BLOCK_BYTES: u32 = 2048;
@@ -84,18 +89,31 @@ export const SERVICE_UNANSWERED: u32 = 216;
 /** Loss.Count x u32: connections given up, by Loss. */
 export const SERVICE_LOSSES: u32 = 220;
 /** 6 bytes: the primary's MAC address as last seen. */
-export const SERVICE_PRIMARY_MAC: u32 = 260;
+export const SERVICE_PRIMARY_MAC: u32 = 268;
 /** u32: half-open records now. */
-export const SERVICE_HALF_OPEN: u32 = 268;
+export const SERVICE_HALF_OPEN: u32 = 276;
+/** u32: connections whose replica differed from the primary, since start. */
+export const SERVICE_DIVERGENCES: u32 = 280;
 
 /** The replica is another machine of the segment: the daemon stands between them. */
 export const SERVICE_FLAG_REMOTE: u32 = 1;
 /** Answer ICMP echo requests to the service address while the daemon has it. */
 export const SERVICE_FLAG_ECHO: u32 = 2;
+/** The replica is given the client's stream from its first byte: at recovery, or live beside the primary. */
+export const SERVICE_FLAG_REPLAY: u32 = 4;
+export const SERVICE_FLAG_SHADOW: u32 = 8;
+/** A connection that cannot be replayed is resumed; without it, it is reset. */
+export const SERVICE_FLAG_FALLBACK_RESUME: u32 = 16;
+/**
+ * What becomes of a connection whose replica differed from the primary. Neither: it goes on when the client already has
+ * all bytes that differ, and is reset otherwise.
+ */
+export const SERVICE_FLAG_DIVERGED_CONTINUE: u32 = 32;
+export const SERVICE_FLAG_DIVERGED_RESET: u32 = 64;
 
 // --- connection: read by the host, index i at connectionsBase() + i * CONNECTION_BYTES ------------------------
 
-export const CONNECTION_BYTES: u32 = 320;
+export const CONNECTION_BYTES: u32 = 504;
 /** 16 bytes each, network order, IPv4 as ::ffff:a.b.c.d. */
 export const CONNECTION_CLIENT: u32 = 0;
 export const CONNECTION_SERVER: u32 = 16;
@@ -123,10 +141,17 @@ export const CONNECTION_SEEN_MS: u32 = 60;
 export const CONNECTION_HOLE_SEQ: u32 = 64;
 export const CONNECTION_HOLE_BYTES: u32 = 68;
 /** From here on: notes about segments that did not fit, which are no state of the connection. */
-export const CONNECTION_STRAYS: u32 = 308;
+export const CONNECTION_STRAYS: u32 = 488;
+/** u64: offset in the server's stream of the first byte that differed, and one past the last; 0, 0: none did. */
+export const CONNECTION_DIVERGED_FIRST: u32 = 360;
+export const CONNECTION_DIVERGED_LAST: u32 = 368;
+/** u32: how far the client's bytes are with the host, as a sequence number; meaningful with spilled bytes. */
+export const CONNECTION_SPILL_END: u32 = 476;
+/** u8: RecordState. */
+export const CONNECTION_RECORD: u32 = 485;
 /** Two FLOW records, Dir.Inbound first. */
 export const CONNECTION_FLOWS: u32 = 96;
-export const FLOW_BYTES: u32 = 80;
+export const FLOW_BYTES: u32 = 96;
 /** Offsets inside a FLOW: all u32 unless said otherwise; sequence numbers as the wire side sees them. */
 export const FLOW_ISN: u32 = 0;
 /** One past the highest sequence number sent. */
@@ -148,6 +173,9 @@ export const FLOW_WINDOW_SHIFT: u32 = 34;
 export const FLOW_FLAGS: u32 = 35;
 /** Bytes of this sender kept in the store. */
 export const FLOW_RETAINED_BYTES: u32 = 44;
+
+/** u64: sequence numbers the receiver has acknowledged in all, the SYN's included; from the pick-up on without a SYN. */
+export const FLOW_PASSED: u32 = 88;
 
 export const FLOW_FLAG_FIN: u32 = 1;
 export const FLOW_FLAG_ISN: u32 = 2;

@@ -10,7 +10,7 @@
  *   __heap_base      sized by init from the configured capacities:
  *     index          hash index of the connection table, a power of two of 8-byte entries
  *     connections    CONNECTION_BYTES each
- *     blocks         BLOCK_BYTES each: the retained bytes
+ *     blocks         BLOCK_BYTES each: retained and recorded bytes
  *
  * The host grows the memory before init; the core never does, so no view of it is ever detached.
  */
@@ -58,31 +58,36 @@ function indexEntries(connections: u32): u32 {
 }
 
 /** Bytes of linear memory that these capacities need, static regions included. */
-function bytesNeeded(connections: u32, retainedBytes: u32): u64 {
+function bytesNeeded(connections: u32, retainedBytes: u32, recordBytes: u32): u64 {
   return (
     <u64>__heap_base +
     64 +
     <u64>indexEntries(connections) * INDEX_ENTRY_BYTES +
     <u64>connections * CONNECTION_BYTES +
-    <u64>(retainedBytes / BLOCK_BYTES) * BLOCK_BYTES
+    <u64>blocksFor(retainedBytes, recordBytes) * BLOCK_BYTES
   );
 }
 
+/** Both budgets together, so that what is recorded and what is not yet acknowledged never have to be moved. */
+function blocksFor(retainedBytes: u32, recordBytes: u32): u32 {
+  return retainedBytes / BLOCK_BYTES + recordBytes / BLOCK_BYTES;
+}
+
 /** Pages of 64 KiB that the memory must have before layOut. */
-export function pagesFor(connections: u32, retainedBytes: u32): u32 {
-  return <u32>((bytesNeeded(connections, retainedBytes) + PAGE_BYTES - 1) / PAGE_BYTES);
+export function pagesFor(connections: u32, retainedBytes: u32, recordBytes: u32): u32 {
+  return <u32>((bytesNeeded(connections, retainedBytes, recordBytes) + PAGE_BYTES - 1) / PAGE_BYTES);
 }
 
 /** Places the dynamic regions; false when the memory is too small. Their bytes are zero in a fresh memory. */
-export function layOut(connections: u32, retainedBytes: u32): bool {
-  if (<u32>memory.size() < pagesFor(connections, retainedBytes)) return false;
+export function layOut(connections: u32, retainedBytes: u32, recordBytes: u32): bool {
+  if (<u32>memory.size() < pagesFor(connections, retainedBytes, recordBytes)) return false;
   const entries = indexEntries(connections);
   indexBase = (__heap_base + 63) & ~(<usize>63);
   indexMask = entries - 1;
   connectionsBase = indexBase + <usize>entries * INDEX_ENTRY_BYTES;
   connectionCapacity = connections;
   blocksBase = connectionsBase + <usize>connections * CONNECTION_BYTES;
-  blockCapacity = retainedBytes / BLOCK_BYTES;
+  blockCapacity = blocksFor(retainedBytes, recordBytes);
   memory.fill(indexBase, 0, <usize>entries * INDEX_ENTRY_BYTES);
   memory.fill(connectionsBase, 0, <usize>connections * CONNECTION_BYTES);
   memory.fill(SERVICES, 0, MAX_SERVICES * SERVICE_BYTES);

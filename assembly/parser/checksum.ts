@@ -23,17 +23,39 @@ function addLane(acc: u64, value: u64): u64 {
 /**
  * Adds `len` bytes to the accumulator. An odd last byte counts as if a zero followed, so of several pieces only
  * the last may have an odd length. `ptr` may be odd.
+ *
+ * Long runs are added without splitting each word: the words as they are, modulo 2^64, and their upper halves apart. The
+ * first less the second (moved up) is the sum of the lower halves, and exact, since that has room in 64 bits. Two such
+ * pairs, so that no addition waits for the one before. 1460 bytes (bench/core, Xeon, Node 20): 83 ns when each word is
+ * split, 50 ns so, 43 ns in C, which gcc makes vectors of; 29 ns with SIMD. Those 21 ns are a hundredth of what a frame
+ * costs its host, and would cost every host a second build of the core and the choice between them: not taken.
  */
 export function sum(ptr: usize, len: u32, acc: u64): u64 {
   let at = ptr;
   let left = len;
-  while (left >= 32) {
-    acc = addLane(acc, load<u64>(at));
-    acc = addLane(acc, load<u64>(at, 8));
-    acc = addLane(acc, load<u64>(at, 16));
-    acc = addLane(acc, load<u64>(at, 24));
-    at += 32;
-    left -= 32;
+  if (left >= 32) {
+    let words0: u64 = 0;
+    let words1: u64 = 0;
+    let upper0: u64 = 0;
+    let upper1: u64 = 0;
+    do {
+      const a = load<u64>(at);
+      const b = load<u64>(at, 8);
+      const c = load<u64>(at, 16);
+      const d = load<u64>(at, 24);
+      words0 += a;
+      upper0 += a >>> 32;
+      words1 += b;
+      upper1 += b >>> 32;
+      words0 += c;
+      upper0 += c >>> 32;
+      words1 += d;
+      upper1 += d >>> 32;
+      at += 32;
+      left -= 32;
+    } while (left >= 32);
+    const upper = upper0 + upper1;
+    acc += words0 + words1 - (upper << 32) + upper;
   }
   while (left >= 8) {
     acc = addLane(acc, load<u64>(at));

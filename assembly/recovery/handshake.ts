@@ -21,7 +21,7 @@
  * Handshakes in flight are bounded by `pace`, which halves when one is not answered and grows back one by one. What is
  * in flight beyond it goes back into the queue when its timer runs out: a full listener would drop them all again.
  */
-import { Counter, Dir, Loss, Phase, Port, Reason, TcpState } from '../abi/codes';
+import { Counter, Dir, Loss, Phase, Port, Reason, RecordState, Risk, TcpState } from '../abi/codes';
 import {
   CONNECTION_FLAG_ECN,
   CONNECTION_FLAG_HANDSHAKE,
@@ -32,31 +32,39 @@ import {
   FLOW_FLAG_FIN,
   FLOW_FLAG_FIN_ACKED,
   FLOW_FLAG_TS,
+  SERVICE_FLAG_FALLBACK_RESUME,
 } from '../abi/layout';
 import { count } from '../memory/counters';
 import { portMtu } from '../memory/ports';
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { seqDiff, seqGe, seqGt, seqLt } from '../parser/seq';
+import { causeLimit } from '../tracker/causes';
 import {
   CONN_ACK_CLIENT,
+  CONN_ASKED,
+  CONN_COPY,
   CONN_EDGE_TOLD,
+  CONN_RECOVERING,
   CONN_REPLICA_ECN,
   CONN_REPLICA_TS,
   CONN_REPLICA_WS,
+  CONN_SPILLED,
   Connection,
   flowOf,
   lossOf,
   phaseOf,
+  recordOf,
   stateOf,
 } from '../tracker/connection';
 import { listActive, listQueued, makeReady, unlist } from '../tracker/lists';
 import { contiguous, releaseAll } from '../tracker/retained';
 import { Service } from '../tracker/service';
 import { bindMappedPort, bindStack, isOver, unbindStack } from '../tracker/table';
-import { beginFeed, isFeeding, stepFeed } from './feed';
-import { lose } from './loss';
+import { beginFeed, endFeed, isFeeding, startFeed, stepFeed } from './feed';
+import { doubtGap } from './gap';
+import { giveUp, leaveRecovering, lose } from './loss';
 import { closeSegment, headerBytes, mssOf, openSegment, sendSegment, sendSyn } from '../translator/segment';
-import { clientIsBlocked, windowForReplica } from '../translator/window-field';
+import { clientIsBlocked, roomForReplica, windowForReplica } from '../translator/window-field';
 
 /** First repetition of a handshake step, ms: the stack is this host's or one switch away. Doubles each time. */
 const RETRY_MS: u32 = 20;
@@ -79,27 +87,45 @@ const SILENT_SYNS: u32 = 4;
 /** A handshake that is not confirmed after this is given up, ms. Arbitrary: a client's patience, not a protocol's. */
 const GIVE_UP_MS: u32 = 15000;
 
+/** What a handshake does not begin anew. */
+const LASTING_MARKS: u32 = CONN_RECOVERING | CONN_SPILLED | CONN_ASKED;
+
 /** Takes one connection of a dead primary on its way, or ends it when it cannot be saved. */
 export function enqueue(c: Connection, s: Service, nowMs: u32): void {
   if (phaseOf(c) != Phase.Direct || isOver(c)) return;
   if (stateOf(c) < TcpState.Established) return;
-  s.recovering++;
+  noteRecovering(c, s);
   c.phase = <u8>Phase.Queued;
   c.startedMs = nowMs;
   c.attempts = 0;
-  if (lossOf(c) != Loss.None) {
-    lose(c, s, lossOf(c));
-    return;
-  }
-  const outbound = flowOf(c, Dir.Outbound);
-  if (!serverBytesComplete(c)) {
-    lose(c, s, Loss.ServerBytesMissing);
+  const obstacle = obstacleTo(c, s);
+  if (obstacle != Loss.None) {
+    lose(c, s, obstacle);
     return;
   }
   unlist(c, s);
   const inbound = flowOf(c, Dir.Inbound);
-  const waiting = inbound.retained > 0 || seqGt(outbound.end, outbound.acked);
-  listQueued(c, s, waiting);
+  const outbound = flowOf(c, Dir.Outbound);
+  listQueued(c, s, seqGt(inbound.end, inbound.acked) || seqGt(outbound.end, outbound.acked));
+}
+
+/** Counts the connection among those on their way to the replica. */
+export function noteRecovering(c: Connection, s: Service): void {
+  c.mark(CONN_RECOVERING);
+  s.recovering++;
+}
+
+/** Why the connection cannot be moved. */
+function obstacleTo(c: Connection, s: Service): Loss {
+  if (lossOf(c) != Loss.None) return lossOf(c);
+  if (s.fromFirstByte && !isReplayed(c, s) && (s.flags & SERVICE_FLAG_FALLBACK_RESUME) == 0)
+    return Loss.RecordIncomplete;
+  return isReplayed(c, s) || serverBytesComplete(c) ? Loss.None : Loss.ServerBytesMissing;
+}
+
+/** Whether the replica is given this connection from its first byte. */
+function isReplayed(c: Connection, s: Service): bool {
+  return s.fromFirstByte && c.has(CONNECTION_FLAG_HANDSHAKE) && recordOf(c) == RecordState.Complete;
 }
 
 /**
@@ -107,7 +133,7 @@ export function enqueue(c: Connection, s: Service, nowMs: u32): void {
  * begin behind it. To be called when the tracker has taken note of it while the connection was moving or live.
  */
 export function moveBaseBehindFin(c: Connection): void {
-  if (flowOf(c, Dir.Outbound).finSeq != c.serverBase) return;
+  if (c.marked(CONN_COPY) || flowOf(c, Dir.Outbound).finSeq != c.serverBase) return;
   c.serverBase++;
   c.d2--;
 }
@@ -118,31 +144,58 @@ export function serverBytesComplete(c: Connection): bool {
   const dataEnd = f.has(FLOW_FLAG_FIN) && f.finSeq + 1 == f.end ? f.finSeq : f.end;
   if (seqGe(f.acked, dataEnd)) return true;
   const needed = <u32>seqDiff(dataEnd, f.acked);
-  return contiguous(f, f.acked, needed) == needed;
+  return contiguous(f.kept, f.acked, needed) == needed;
 }
 
 /** Sends the forged SYN of a queued connection. */
 export function beginHandshake(c: Connection, s: Service, nowMs: u32): void {
-  const inbound = flowOf(c, Dir.Inbound);
-  unlist(c, s);
-  // The tracker knows the client's next number, and the server's, as they are now: both can have moved in the queue.
-  if (inbound.has(FLOW_FLAG_FIN_ACKED)) {
-    // The primary has acknowledged the client's FIN; the replica has to hear it too.
-    inbound.clear(FLOW_FLAG_FIN_ACKED);
-    inbound.acked = inbound.finSeq;
+  // Both can have changed in the queue: what is recorded, and what the client still lacks.
+  const obstacle = obstacleTo(c, s);
+  if (obstacle != Loss.None) {
+    giveUp(c, s, obstacle, nowMs);
+    return;
   }
-  c.clientBase = inbound.acked;
-  c.serverBase = flowOf(c, Dir.Outbound).end;
+  unlist(c, s);
   c.d1 = 0;
-  c.marks = 0;
+  c.unmark(~LASTING_MARKS);
+  if (isReplayed(c, s)) beginAtFirstByte(c);
+  else beginAtLastByte(c);
   if (!bindStack(c, s)) {
-    lose(c, s, Loss.TupleClash);
+    giveUp(c, s, Loss.TupleClash, nowMs);
     return;
   }
   s.inFlight++;
   c.phase = <u8>Phase.SynSent;
   listActive(c);
   repeatSyn(c, s, nowMs);
+}
+
+/** The replica reads on where the primary had read up to. */
+function beginAtLastByte(c: Connection): void {
+  const inbound = flowOf(c, Dir.Inbound);
+  // The tracker knows the client's next number, and the server's, as they are now: both can have moved in the queue.
+  if (inbound.has(FLOW_FLAG_FIN_ACKED)) {
+    // The primary has acknowledged the client's FIN; the replica has to hear it too.
+    inbound.clear(FLOW_FLAG_FIN_ACKED);
+    inbound.passed -= <u64>(inbound.acked - inbound.finSeq);
+    inbound.acked = inbound.finSeq;
+  }
+  c.clientBase = inbound.acked;
+  c.serverBase = flowOf(c, Dir.Outbound).end;
+}
+
+/** The replica reads everything, and says everything: see copy.ts. */
+function beginAtFirstByte(c: Connection): void {
+  c.clientBase = flowOf(c, Dir.Inbound).isn + 1;
+  c.serverBase = flowOf(c, Dir.Outbound).isn + 1;
+  c.copyRead = c.clientBase;
+  c.copyNext = c.serverBase;
+  c.copyEdge = c.serverBase;
+  c.copyOffset = 0;
+  c.causeNext = 0;
+  c.divergedFirst = 0;
+  c.divergedLast = 0;
+  c.mark(CONN_COPY);
 }
 
 function repeatSyn(c: Connection, s: Service, nowMs: u32): void {
@@ -156,7 +209,7 @@ function repeatSyn(c: Connection, s: Service, nowMs: u32): void {
     s,
     c.has(CONNECTION_FLAG_ECN) ? TcpFlag.Syn | TcpFlag.Ece | TcpFlag.Cwr : TcpFlag.Syn,
     c.clientBase - 1 + c.d1,
-    min<u32>(<u32>max<i32>(seqDiff(flowOf(c, Dir.Outbound).edge, c.serverBase), 1), 0xffff),
+    max<u32>(min<u32>(roomForReplica(c, c.serverBase), 0xffff), 1),
     mss,
     scaled ? <i32>inbound.windowShift : -1,
     c.has(CONNECTION_FLAG_SACK) || !full,
@@ -180,7 +233,7 @@ export function onReplicaHandshake(c: Connection, s: Service, p: Packet, nowMs: 
   }
   if ((p.flags & (TcpFlag.Syn | TcpFlag.Ack)) == (TcpFlag.Syn | TcpFlag.Ack)) {
     if (p.ack != c.clientBase + c.d1) return Reason.AckAboveWindow;
-    if (phaseOf(c) == Phase.SynSent) acceptSynAck(c, p, nowMs);
+    if (phaseOf(c) == Phase.SynSent) acceptSynAck(c, p);
     noteReplicaEdge(c, p, p.window);
     confirm(c, s, nowMs);
     return Reason.Absorbed;
@@ -194,7 +247,7 @@ export function onReplicaHandshake(c: Connection, s: Service, p: Packet, nowMs: 
   }
   if (p.flags & TcpFlag.Ack) {
     noteReplicaEdge(c, p, replicaWindow(c, p));
-    goLive(c, s, nowMs);
+    complete(c, s, nowMs);
     // The answer to the probe says nothing to the client, and its D-SACK would be wrong there.
     return p.segmentLength == 0 && p.ack == c.clientBase + c.d1 ? Reason.Absorbed : Reason.None;
   }
@@ -202,8 +255,7 @@ export function onReplicaHandshake(c: Connection, s: Service, p: Packet, nowMs: 
 }
 
 /** What the replica agreed to, and the deltas that follow from its numbers. */
-function acceptSynAck(c: Connection, p: Packet, nowMs: u32): void {
-  const outbound = flowOf(c, Dir.Outbound);
+function acceptSynAck(c: Connection, p: Packet): void {
   c.d2 = p.seq + 1 - c.serverBase;
   c.replicaMss = p.options & OptionBit.Mss ? <u16>min<u32>(p.mss, 0xffff) : 0;
   if (p.options & OptionBit.WindowScale) {
@@ -214,10 +266,6 @@ function acceptSynAck(c: Connection, p: Packet, nowMs: u32): void {
   if (p.options & OptionBit.Timestamps) {
     c.mark(CONN_REPLICA_TS);
     c.replicaTs = p.tsval;
-    // The client's PAWS check (RFC 7323 5.3) must never see time run backwards: the replica's clock is moved to just
-    // after the primary's last tick. Milliseconds passed are a lower bound of the ticks passed for any usual clock.
-    const last = outbound.tsval + max<u32>(<u32>max<i32>(seqDiff(nowMs, outbound.tsMs), 0), 1);
-    c.tsDelta = outbound.has(FLOW_FLAG_TS) ? last - p.tsval : 0;
   }
   c.phase = <u8>Phase.Confirming;
   c.attempts = 0;
@@ -244,7 +292,7 @@ function confirm(c: Connection, s: Service, nowMs: u32): void {
   count(Counter.ForgedAck);
   if (hasFirstBytes(c)) {
     // The first of them carries the acknowledgement.
-    beginFeed(c, s, Dir.Inbound, c.clientBase, nowMs);
+    startFeed(c, s, Dir.Inbound, c.clientBase, nowMs);
     stepFeed(c, s, Dir.Inbound);
   } else {
     sendSegment(c, s, Dir.Inbound, flags, c.clientBase + c.d1, ack, window);
@@ -260,13 +308,15 @@ function confirm(c: Connection, s: Service, nowMs: u32): void {
 /** Whether the replica can be shown something it has to acknowledge: the next byte if it has room, or the FIN. */
 function hasFirstBytes(c: Connection): bool {
   const f = flowOf(c, Dir.Inbound);
+  // An answer of the client waits until the replica has asked: see causes.ts.
+  if (c.marked(CONN_COPY) && causeLimit(c, c.clientBase + 1) == c.clientBase) return false;
   if (f.has(FLOW_FLAG_FIN) && f.finSeq == c.clientBase) return true;
-  return seqGt(c.replicaEdge, c.clientBase) && contiguous(f, c.clientBase, 1) == 1;
+  return seqGt(c.replicaEdge, c.clientBase) && contiguous(f.kept, c.clientBase, 1) == 1;
 }
 
 function onReplicaRst(c: Connection, s: Service, p: Packet, nowMs: u32): void {
   if (phaseOf(c) == Phase.SynSent) {
-    if (p.flags & TcpFlag.Ack && p.ack == c.clientBase + c.d1) lose(c, s, Loss.ReplicaRefused);
+    if (p.flags & TcpFlag.Ack && p.ack == c.clientBase + c.d1) giveUp(c, s, Loss.ReplicaRefused, nowMs);
     return;
   }
   if (p.seq == c.serverBase + c.d2 + 1 && (p.flags & TcpFlag.Ack) == 0) {
@@ -275,7 +325,7 @@ function onReplicaRst(c: Connection, s: Service, p: Packet, nowMs: u32): void {
     schedule(c, s, nowMs);
     return;
   }
-  lose(c, s, Loss.ReplicaReset);
+  giveUp(c, s, Loss.ReplicaReset, nowMs);
 }
 
 /** Once for a flight of handshakes: what was sent together is dropped, and missed, together. */
@@ -286,33 +336,56 @@ function slowDown(s: Service, nowMs: u32): void {
   s.pace = max<u32>(s.pace >>> 1, 1);
 }
 
-/** The replica has the connection: everything goes through the translator from here on. */
-function goLive(c: Connection, s: Service, nowMs: u32): void {
-  const inbound = flowOf(c, Dir.Inbound);
-  leaveHandshake(s);
+/** The replica has the connection. */
+function complete(c: Connection, s: Service, nowMs: u32): void {
+  s.inFlight--;
   if (s.pace < s.handshakeWindow) s.pace++;
+  if (!c.marked(CONN_COPY)) {
+    if (!isFeeding(c, Dir.Inbound)) beginFeed(c, s, Dir.Inbound, c.clientBase, nowMs);
+    becomeLive(c, s, nowMs);
+    doubtGap(c);
+    return;
+  }
+  c.phase = <u8>Phase.Withheld;
+  if (c.risk == <u8>Risk.NotShadowed) c.risk = <u8>c.lastingRisk;
+  c.copyMs = c.startedMs + GIVE_UP_MS;
+  if (!isFeeding(c, Dir.Inbound)) startFeed(c, s, Dir.Inbound, c.clientBase, nowMs);
+  makeReady(c);
+}
+
+/** Everything goes through the translator from here on; what the core was feeding the replica it goes on with. */
+export function becomeLive(c: Connection, s: Service, nowMs: u32): void {
+  const inbound = flowOf(c, Dir.Inbound);
+  const outbound = flowOf(c, Dir.Outbound);
+  leaveRecovering(c, s);
   s.recovered++;
   c.phase = <u8>Phase.Live;
   c.flags |= CONNECTION_FLAG_RECOVERED;
+  alignClock(c, nowMs);
   const blocked = clientIsBlocked(c, <u32>inbound.mss);
-  if (!isFeeding(c, Dir.Inbound) && !beginFeed(c, s, Dir.Inbound, c.clientBase, nowMs)) releaseAll(inbound);
-  const outbound = flowOf(c, Dir.Outbound);
-  if (!beginFeed(c, s, Dir.Outbound, outbound.acked, nowMs)) releaseAll(outbound);
+  const unread = isFeeding(c, Dir.Inbound) && seqGt(inbound.end, inbound.acked);
+  inbound.feedMark = inbound.end;
+  if (!unread) endFeed(c, Dir.Inbound);
+  if (!beginFeed(c, s, Dir.Outbound, outbound.acked, nowMs)) releaseAll(outbound.kept);
   if (blocked) c.mark(CONN_ACK_CLIENT);
   makeReady(c);
 }
 
-/** One handshake less in flight, one connection less to recover. */
-export function leaveHandshake(s: Service): void {
-  s.inFlight--;
-  s.recovering--;
+/**
+ * The client's PAWS check (RFC 7323 5.3) must never see time run backwards: the replica's clock is moved to just after
+ * the primary's last tick. Milliseconds passed are a lower bound of the ticks passed for any usual clock.
+ */
+function alignClock(c: Connection, nowMs: u32): void {
+  const outbound = flowOf(c, Dir.Outbound);
+  const last = outbound.tsval + max<u32>(<u32>max<i32>(seqDiff(nowMs, outbound.tsMs), 0), 1);
+  c.tsDelta = outbound.has(FLOW_FLAG_TS) ? last - c.replicaTs : 0;
 }
 
 /** The timer of a connection in SynSent or Confirming. */
 export function tickHandshake(c: Connection, s: Service, nowMs: u32): void {
   if (seqLt(nowMs, c.timerMs)) return;
   if (seqGt(nowMs, c.startedMs + GIVE_UP_MS)) {
-    lose(c, s, Loss.ReplicaSilent);
+    giveUp(c, s, Loss.ReplicaSilent, nowMs);
     return;
   }
   count(Counter.HandshakeRetries);
@@ -323,7 +396,7 @@ export function tickHandshake(c: Connection, s: Service, nowMs: u32): void {
     requeue(c, s);
   } else {
     if (<u32>c.attempts >= SILENT_SYNS && c.stackPort == c.clientPort && !bindMappedPort(c, s)) {
-      lose(c, s, Loss.TupleClash);
+      giveUp(c, s, Loss.TupleClash, nowMs);
       return;
     }
     repeatSyn(c, s, nowMs);

@@ -13,7 +13,15 @@ import {
 import { refuse } from '../memory/counters';
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { seqDiff, seqGe, seqLe, seqLt, seqMax } from '../parser/seq';
-import { CONN_ACK_CLIENT, CONN_ACK_REPLICA, CONN_REPLICA_WS, Connection, flowOf, stateOf } from '../tracker/connection';
+import {
+  CONN_ACK_CLIENT,
+  CONN_ACK_REPLICA,
+  CONN_REPLICA_WS,
+  Connection,
+  flowOf,
+  phaseOf,
+  stateOf,
+} from '../tracker/connection';
 import { makeReady } from '../tracker/lists';
 import { Service } from '../tracker/service';
 import { track, wireWindow } from '../tracker/track';
@@ -21,7 +29,9 @@ import { bindStack } from '../tracker/table';
 import { replicaEcho, sendSegment } from '../translator/segment';
 import { forward } from '../translator/tcp';
 import { windowForClient, windowForReplica } from '../translator/window-field';
-import { isFeeding, onFeedProgress, stepFeed } from './feed';
+import { isUnderWay, watch } from './copy';
+import { isFeeding, onFeedProgress, readOfReplica, stepFeed } from './feed';
+import { isBehindGap, noteProof, settleGap } from './gap';
 import { moveBaseBehindFin, noteReplicaEdge, replicaWindow } from './handshake';
 import { sendResets } from './loss';
 
@@ -38,6 +48,7 @@ export function fromClient(c: Connection, s: Service, p: Packet, nowMs: u32): Re
   const before = outbound.acked;
   const window = wireWindow(c, inbound, p);
   const finPending = outbound.has(FLOW_FLAG_FIN_PENDING);
+  const behindGap = c.has(CONNECTION_FLAG_RECOVERED) && isBehindGap(c, s, p, nowMs);
   const reason = track(c, Dir.Inbound, p, window, false, nowMs);
   if (finPending && !outbound.has(FLOW_FLAG_FIN_PENDING)) moveBaseBehindFin(c);
   if (reason == Reason.None) {
@@ -52,6 +63,7 @@ export function fromClient(c: Connection, s: Service, p: Packet, nowMs: u32): Re
   // to read what the client had sent.
   if (p.flags & TcpFlag.Rst && stateOf(c) == TcpState.TimeWait) return refuse(Reason.Absorbed);
 
+  if (behindGap) return settleGap(c, s, nowMs);
   if (isFeeding(c, Dir.Inbound) && reason == Reason.None && p.segmentLength > 0 && seqGe(p.seq, inbound.feedNext)) {
     // The store sends it in its turn, with the acknowledgement that came with it.
     c.mark(CONN_ACK_REPLICA);
@@ -101,6 +113,7 @@ export function fromReplica(c: Connection, s: Service, p: Packet, nowMs: u32): R
   // The number of the primary's FIN is now the replica's: what the client acknowledges there is not the FIN.
   if (p.segmentLength > 0) flowOf(c, Dir.Outbound).clear(FLOW_FLAG_FIN_PENDING);
   track(c, Dir.Outbound, p, window, true, nowMs);
+  noteProof(c, before);
   onFeedProgress(c, Dir.Inbound, before, nowMs);
   const field = hasAck ? windowForClient(c, p.ack, c.replicaEdge) : 0;
   return forward(c, s, p, Dir.Outbound, field);
@@ -153,11 +166,12 @@ function beginProxied(c: Connection, s: Service): bool {
 export function flush(c: Connection, s: Service): bool {
   if (sendResets(c, s)) return true;
   if (stepFeed(c, s, Dir.Inbound) || stepFeed(c, s, Dir.Outbound)) return true;
+  if (phaseOf(c) == Phase.Withheld && isUnderWay(c)) watch(c);
   const inbound = flowOf(c, Dir.Inbound);
   const outbound = flowOf(c, Dir.Outbound);
   if (c.marked(CONN_ACK_REPLICA)) {
     c.unmark(CONN_ACK_REPLICA);
-    const ack = seqMax(outbound.acked, c.serverBase);
+    const ack = readOfReplica(c);
     const next = isFeeding(c, Dir.Inbound) ? inbound.feedNext : inbound.end;
     sendSegment(c, s, Dir.Inbound, TcpFlag.Ack, next + c.d1, ack + c.d2, windowForReplica(c, ack));
   }

@@ -1,6 +1,6 @@
 /**
  * Answers to segments of no connection, made from the segment alone: what a host without that connection would send
- * (RFC 9293 3.10.7.1), in the name of the service address.
+ * (RFC 9293 3.10.7.1): in the name of the service address to clients, in that of a client to the replica.
  */
 import { Counter, Port } from '../abi/codes';
 import { NONE } from '../abi/layout';
@@ -36,16 +36,16 @@ import { OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { HOP_LIMIT, putTimestamps, TIMESTAMP_BYTES } from '../translator/segment';
 
 /** Resets the sender of this segment. Nothing for a RST (3.10.7.1). */
-export function resetSender(p: Packet): void {
+export function resetSender(p: Packet, port: Port): void {
   if (p.flags & TcpFlag.Rst) return;
-  if (p.flags & TcpFlag.Ack) answer(p, TcpFlag.Rst, p.ack, 0);
-  else answer(p, TcpFlag.Rst | TcpFlag.Ack, 0, p.seq + p.segmentLength);
+  if (p.flags & TcpFlag.Ack) answer(p, port, TcpFlag.Rst, p.ack, 0);
+  else answer(p, port, TcpFlag.Rst | TcpFlag.Ack, 0, p.seq + p.segmentLength);
   count(Counter.ForgedRst);
 }
 
 /** Acknowledges a late FIN of a connection in TIME-WAIT (3.10.7.4). */
 export function acknowledgeSender(p: Packet, seq: u32, ack: u32): void {
-  answer(p, TcpFlag.Ack, seq, ack);
+  answer(p, Port.Wire, TcpFlag.Ack, seq, ack);
   count(Counter.ForgedAck);
 }
 
@@ -53,7 +53,7 @@ export function acknowledgeSender(p: Packet, seq: u32, ack: u32): void {
  * A segment without payload back to where p came from: its own headers turned round, without options but timestamps. A
  * sender that uses them may drop a segment without (RFC 7323 3.2; a RST needs none), and takes its own echo for new.
  */
-function answer(p: Packet, flags: u32, seq: u32, ack: u32): void {
+function answer(p: Packet, port: Port, flags: u32, seq: u32, ack: u32): void {
   const link = <u32>(p.l3 - p.frame);
   const v6 = p.ipVersion == 6;
   const ip = v6 ? IPV6_BYTES : IPV4_BYTES;
@@ -63,7 +63,7 @@ function answer(p: Packet, flags: u32, seq: u32, ack: u32): void {
   if (frame == 0) return;
   memory.copy(frame, p.frame, link + ip);
   memory.copy(frame, p.frame + ETHERNET_SRC, 6);
-  putOwnMac(Port.Wire, frame + ETHERNET_SRC);
+  putOwnMac(port, frame + ETHERNET_SRC);
   const l3 = frame + link;
   const l4 = l3 + ip;
   if (v6) {
@@ -94,5 +94,5 @@ function answer(p: Packet, flags: u32, seq: u32, ack: u32): void {
   }
   // The pseudo header is the same whichever way the addresses stand.
   store<u16>(l4, <u16>finish(sum(l4, tcp, pseudoSum(p, tcp))), TCP_CHECKSUM);
-  txPush(frame, link + ip + tcp, Port.Wire, NONE);
+  txPush(frame, link + ip + tcp, port, NONE);
 }

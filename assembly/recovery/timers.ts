@@ -9,9 +9,10 @@ import { Connection, connectionAt, NO_SERVICE, phaseOf, stateOf } from '../track
 import { firstActive, ListId, unlist } from '../tracker/lists';
 import { Service, serviceAt } from '../tracker/service';
 import { removeConnection, usedRecords } from '../tracker/table';
+import { isToBeCopied, tickCopy } from './copy';
 import { isFeedDead, isFeeding, tickFeed } from './feed';
 import { inHandshake, tickHandshake } from './handshake';
-import { abandon, isBeingTold, lose, tickLoss } from './loss';
+import { abandon, endCopy, isBeingTold, lose, tickLoss } from './loss';
 
 /** Records looked at per tick: at ten ticks a second the default table is swept in 13 s. */
 const SWEEP_RECORDS: u32 = 1024;
@@ -63,6 +64,8 @@ function tickConnection(c: Connection, nowMs: u32): void {
   const s = serviceAt(<u32>c.service);
   if (inHandshake(c)) {
     tickHandshake(c, s, nowMs);
+  } else if (phaseOf(c) == Phase.Withheld || isToBeCopied(c)) {
+    tickCopy(c, s, nowMs);
   } else if (phaseOf(c) == Phase.Live && (isFeeding(c, Dir.Inbound) || isFeeding(c, Dir.Outbound))) {
     tickFeeds(c, s, nowMs);
   } else if (isBeingTold(c)) {
@@ -93,7 +96,10 @@ function sweep(nowMs: u32): void {
     if (c.state == <u8>TcpState.Free) continue;
     if (c.list == <u8>ListId.Active && isBeingTold(c)) continue;
     const phase = phaseOf(c);
-    if (c.service != NO_SERVICE && phase != Phase.Direct && phase != Phase.Live) continue;
-    if (seqDiff(nowMs, c.seenMs) > <i32>idleLimit(stateOf(c))) removeConnection(c);
+    if (c.service != NO_SERVICE && (phase == Phase.Queued || inHandshake(c))) continue;
+    if (seqDiff(nowMs, c.seenMs) <= <i32>idleLimit(stateOf(c))) continue;
+    // Its replica is told first; the record goes when the sweep comes round again.
+    if (phase == Phase.Withheld) endCopy(c, serviceAt(<u32>c.service));
+    else removeConnection(c);
   }
 }

@@ -9,7 +9,7 @@ import { CONNECTION_FLAG_HANDSHAKE, FLOW_FLAG_SPOKE, NONE } from '../abi/layout'
 import { refuse } from '../memory/counters';
 import { connectionCapacity, Ptr } from '../memory/regions';
 import { Packet } from '../parser/packet';
-import { Connection, connectionAt, flowOf, stateOf } from './connection';
+import { CONN_COPY, Connection, connectionAt, flowOf, stateOf } from './connection';
 import { halfOpenCount, ListId, listHalfOpen, oldestHalfOpen, unlist } from './lists';
 import { addConnection, isOver, removeConnection, serviceOf, usedRecords } from './table';
 
@@ -44,7 +44,7 @@ function reclaimOver(): bool {
   for (let n = min<u32>(usedRecords(), RECLAIM_STEPS); n > 0; n--) {
     if (reclaimAt >= usedRecords()) reclaimAt = 0;
     const c = connectionAt(reclaimAt++);
-    if (stateOf(c) == TcpState.Free || !isOver(c) || c.ready != 0) continue;
+    if (stateOf(c) == TcpState.Free || !isOver(c) || c.ready != 0 || c.marked(CONN_COPY)) continue;
     removeConnection(c);
     return true;
   }

@@ -2,23 +2,28 @@
  * The record of one connection. Both directions live in it, each as a Flow named by its sender. Sequence numbers are
  * always those of the wire side (what client and primary agreed); the replica's own numbers exist only as deltas.
  *
- *   0 ┌ key: client, server, ports, vlan ┐ 40 ┌ state, flags, links ┐ 96 ┌ Flow inbound ┐ 176 ┌ Flow outbound ┐ 256 ┌ replica ┐ 320
+ *   0 ┌ key: client, server, ports, vlan ┐ 40 ┌ state, flags, links ┐ 96 ┌ Flow inbound ┐ 192 ┌ Flow outbound ┐
+ * 288 ┌ replica ┐ 340 ┌ a replica that reads from the first byte ┐ 488 ┌ strays ┐ 504
  *
  * Invariants: state is Free exactly when the record is on the free list; `list` says which list next/prev belong to;
  * a flag bit says whether a value is present, never the value 0.
  */
-import { Dir, Loss, Phase, Risk, TcpState } from '../abi/codes';
+import { Dir, Loss, Phase, RecordState, Risk, TcpState } from '../abi/codes';
 import {
   CONNECTION_BYTES,
   CONNECTION_CLIENT_PORT,
+  CONNECTION_DIVERGED_FIRST,
+  CONNECTION_DIVERGED_LAST,
   CONNECTION_FLAGS,
   CONNECTION_FLAG_HANDSHAKE,
   CONNECTION_FLAG_MPTCP,
   CONNECTION_FLOWS,
   CONNECTION_GENERATION,
   CONNECTION_HOLE_SEQ,
+  CONNECTION_RECORD,
   CONNECTION_SEEN_MS,
   CONNECTION_SERVICE,
+  CONNECTION_SPILL_END,
   CONNECTION_STACK_PORT,
   CONNECTION_STATE,
   CONNECTION_STRAYS,
@@ -26,11 +31,13 @@ import {
   FLOW_BYTES,
   FLOW_FLAGS,
   FLOW_MSS,
+  FLOW_PASSED,
   FLOW_RETAINED_BYTES,
   FLOW_TS_MS,
   FLOW_WINDOW_SHIFT,
 } from '../abi/layout';
 import { connectionsBase, Ptr } from '../memory/regions';
+import { Chain } from './retained';
 
 /** One direction of a connection: what its sender sent and what its receiver has granted. */
 @unmanaged
@@ -57,11 +64,13 @@ export class Flow {
   windowShift: u8;
   /** FLOW_FLAG_*. */
   flags: u8;
-  /** First and last block of the store, NONE when empty. */
-  head: u32;
-  tail: u32;
-  /** Payload bytes of this sender in the store. */
-  retained: u32;
+  private chain0: u32;
+  private chain1: u32;
+  private chain2: u32;
+  private chain3: u32;
+  private chain4: u32;
+  private chain5: u32;
+  private chain6: u32;
   /** Next sequence number the core will send from the store; valid while FLOW_FLAG_FEEDING. */
   feedNext: u32;
   /** How far the core may be ahead of `acked` when it sends from the store, bytes. */
@@ -72,12 +81,15 @@ export class Flow {
   feedRtoMs: u32;
   /** Feeding ends when the receiver has acknowledged this number. */
   feedMark: u32;
-  /** Block the next feed step starts to look at: a hint, NONE when unknown. */
-  feedBlock: u32;
-  /** Blocks of the store that hold them. */
-  blocks: u32;
   /** When the receiver was last heard while it is fed, ms. */
   feedHeardMs: u32;
+  /** Sequence numbers the receiver has acknowledged in all, the SYN's included: `acked` without its modulus. */
+  passed: u64;
+
+  /** Payload of this sender that is kept. */
+  get kept(): Chain {
+    return changetype<Chain>(changetype<usize>(this) + offsetof<Flow>('chain0'));
+  }
 
   has(flag: u32): bool {
     return (this.flags & flag) != 0;
@@ -159,6 +171,10 @@ export class Connection {
   private flows17: u64;
   private flows18: u64;
   private flows19: u64;
+  private flows20: u64;
+  private flows21: u64;
+  private flows22: u64;
+  private flows23: u64;
   /** D1: what is added to the client's numbers on the way to the replica. */
   d1: u32;
   /** D2: what is subtracted from the replica's numbers on the way to the client. */
@@ -191,12 +207,76 @@ export class Connection {
   attempts: u8;
   /** Right edge that the replica has granted, wire side. */
   replicaEdge: u32;
+  /** Next client byte the replica has to acknowledge; this and what follows is valid with CONN_COPY in `marks`. */
+  copyRead: u32;
+  /** Next server number the replica has to send, and the offset of that byte in its stream. */
+  copyNext: u32;
+  /** Right edge for the server's bytes that the replica was last told. */
+  copyEdge: u32;
+  copyOffset: u64;
+  /** Offsets in the server's stream: the first byte that differed, and one past the last. 0, 0: none did. */
+  divergedFirst: u64;
+  divergedLast: u64;
+  /** Offset in the server's stream that the last mark in `causes` speaks of. */
+  lastCause: u64;
+  private uncompared0: u32;
+  private uncompared1: u32;
+  private uncompared2: u32;
+  private uncompared3: u32;
+  private uncompared4: u32;
+  private uncompared5: u32;
+  private uncompared6: u32;
+  private ahead0: u32;
+  private ahead1: u32;
+  private ahead2: u32;
+  private ahead3: u32;
+  private ahead4: u32;
+  private ahead5: u32;
+  private ahead6: u32;
+  private causes0: u32;
+  private causes1: u32;
+  private causes2: u32;
+  private causes3: u32;
+  private causes4: u32;
+  private causes5: u32;
+  private causes6: u32;
+  /** Where the next mark for the copy lies in `causes`, and where the next one goes; bytes. */
+  causeNext: u32;
+  causeEnd: u32;
+  /** The host keeps the recorded bytes before this number; valid with CONN_SPILLED. */
+  spillEnd: u32;
+  /** When the copy is looked at again: its next attempt, or the end of patience with it, ms. */
+  copyMs: u32;
+  /** Attempts at a copy that the replica has ended. */
+  copyTries: u8;
+  /** RecordState. */
+  record: u8;
+  /** How often the client has repeated the first segment behind a possible gap: see recovery/gap.ts. */
+  repeats: u8;
+  /** Whether the server's last number was never seen, only acknowledged: of a byte, or of its FIN. */
+  unseen: u8;
   /** Last segment above the windows: its end, what it acknowledged, its Dir, and how often the ends took turns. */
   strayEnd: u32;
   strayAck: u32;
   strayDir: u8;
   strayTurns: u8;
-  private pad1: u16;
+  private pad2: u16;
+  private pad3: u32;
+
+  /** The primary's output that the client has and the replica has not yet sent. */
+  get uncompared(): Chain {
+    return changetype<Chain>(changetype<usize>(this) + offsetof<Connection>('uncompared0'));
+  }
+
+  /** Marks beside the record: see causes.ts. */
+  get causes(): Chain {
+    return changetype<Chain>(changetype<usize>(this) + offsetof<Connection>('causes0'));
+  }
+
+  /** The replica's output that the client has not acknowledged. */
+  get ahead(): Chain {
+    return changetype<Chain>(changetype<usize>(this) + offsetof<Connection>('ahead0'));
+  }
 
   get clientPtr(): Ptr {
     return changetype<usize>(this);
@@ -241,6 +321,9 @@ export class Connection {
   }
 }
 
+/** One mark of causes.ts. */
+export const CAUSE_BYTES: u32 = 16;
+
 /** `service` of a connection that belongs to none. */
 export const NO_SERVICE: u16 = 0xffff;
 
@@ -266,6 +349,19 @@ export const CONN_RESET_CLIENT: u32 = 256;
 /** The connection was given up: the replica must not keep its half of it. */
 export const CONN_RESET_REPLICA: u32 = 512;
 
+/** Counted in the service's `recovering`. */
+export const CONN_RECOVERING: u32 = 1024;
+/** The replica reads the client's stream from its first byte, until the connection is live. */
+export const CONN_COPY: u32 = 2048;
+/** The replica has sent its FIN, which is the number before `copyNext`. */
+export const CONN_COPY_FIN: u32 = 4096;
+/** The host has recorded bytes: see `spillEnd`. */
+export const CONN_SPILLED: u32 = 8192;
+/** The host has been asked for recorded bytes. */
+export const CONN_ASKED: u32 = 16384;
+/** Whether the next client byte for the replica exists anywhere is not known: see recovery/gap.ts. */
+export const CONN_UNPROVEN: u32 = 32768;
+
 export function connectionAt(index: u32): Connection {
   return changetype<Connection>(connectionsBase + <usize>index * CONNECTION_BYTES);
 }
@@ -282,6 +378,10 @@ export function phaseOf(c: Connection): Phase {
   return <Phase>c.phase;
 }
 
+export function recordOf(c: Connection): RecordState {
+  return <RecordState>c.record;
+}
+
 export function lossOf(c: Connection): Loss {
   return <Loss>c.loss;
 }
@@ -291,7 +391,9 @@ if (offsetof<Flow>('mss') != FLOW_MSS) ERROR('Flow: mss');
 if (offsetof<Flow>('windowShift') != FLOW_WINDOW_SHIFT) ERROR('Flow: windowShift');
 if (offsetof<Flow>('flags') != FLOW_FLAGS) ERROR('Flow: flags');
 if (offsetof<Flow>('tsMs') != FLOW_TS_MS) ERROR('Flow: tsMs');
-if (offsetof<Flow>('retained') != FLOW_RETAINED_BYTES) ERROR('Flow: retained');
+if (offsetof<Flow>('chain0') + offsetof<Chain>('bytes') != FLOW_RETAINED_BYTES) ERROR('Flow: kept');
+if (offsetof<Flow>('passed') != FLOW_PASSED) ERROR('Flow: passed');
+if (offsetof<Flow>('feedNext') - offsetof<Flow>('chain0') != offsetof<Chain>()) ERROR('Flow: chain');
 if (offsetof<Connection>() != CONNECTION_BYTES) ERROR('Connection: size');
 if (offsetof<Connection>('clientPort') != CONNECTION_CLIENT_PORT) ERROR('Connection: clientPort');
 if (offsetof<Connection>('vlan') != CONNECTION_VLAN) ERROR('Connection: vlan');
@@ -303,5 +405,9 @@ if (offsetof<Connection>('stackPort') != CONNECTION_STACK_PORT) ERROR('Connectio
 if (offsetof<Connection>('seenMs') != CONNECTION_SEEN_MS) ERROR('Connection: seenMs');
 if (offsetof<Connection>('holeSeq') != CONNECTION_HOLE_SEQ) ERROR('Connection: holeSeq');
 if (offsetof<Connection>('flows0') != CONNECTION_FLOWS) ERROR('Connection: flows');
+if (offsetof<Connection>('divergedFirst') != CONNECTION_DIVERGED_FIRST) ERROR('Connection: divergedFirst');
+if (offsetof<Connection>('divergedLast') != CONNECTION_DIVERGED_LAST) ERROR('Connection: divergedLast');
+if (offsetof<Connection>('spillEnd') != CONNECTION_SPILL_END) ERROR('Connection: spillEnd');
+if (offsetof<Connection>('record') != CONNECTION_RECORD) ERROR('Connection: record');
 if (offsetof<Connection>('strayEnd') != CONNECTION_STRAYS) ERROR('Connection: strays');
 if (offsetof<Connection>('d1') != CONNECTION_FLOWS + 2 * FLOW_BYTES) ERROR('Connection: d1');

@@ -11,6 +11,7 @@ import { Dir, Risk } from '../abi/codes';
 import { Packet, TcpFlag } from '../parser/packet';
 import { seqBetween, seqDiff, seqGt } from '../parser/seq';
 import { Connection, Flow, flowOf } from './connection';
+import { loseRecord } from './record';
 import { releaseAll } from './retained';
 
 /** Changes of turn that are needed. Arbitrary: more than a stray pair, less than a round trip of any busy connection. */
@@ -49,8 +50,8 @@ export function noteStray(c: Connection, dir: Dir, sender: Flow, receiver: Flow,
 function moveTo(c: Connection, sender: Flow, receiver: Flow, p: Packet): void {
   const inbound = flowOf(c, Dir.Inbound);
   const lastInbound = inbound.end;
-  releaseAll(sender);
-  releaseAll(receiver);
+  releaseAll(sender.kept);
+  releaseAll(receiver.kept);
   sender.end = p.seq;
   sender.acked = c.strayAck;
   sender.edge = c.strayAck + receiver.maxWindow;
@@ -64,4 +65,5 @@ function moveTo(c: Connection, sender: Flow, receiver: Flow, p: Packet): void {
   } else if (seqGt(inbound.acked, lastInbound)) {
     c.putAtRisk(Risk.InboundHole, lastInbound, <u32>seqDiff(inbound.acked, lastInbound));
   }
+  loseRecord(c, Risk.InboundHole, lastInbound, <u32>seqDiff(inbound.acked, lastInbound));
 }

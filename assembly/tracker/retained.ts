@@ -1,46 +1,125 @@
 /**
- * The store of retained bytes: payload seen on the tap and not yet acknowledged end to end.
+ * The store: bytes seen on the tap that somebody may have to be given again.
  *
  *   block   0 ┌ seq u32 ┐ 4 ┌ length u32 ┐ 8 ┌ next u32 ┐ 12 ┌ bytes ... ┐ BLOCK_BYTES
  *
- * Each flow has a list of blocks sorted by sequence number; blocks do not overlap, a gap between two is a hole. In
- * order, a segment is appended to the last block without a search. A segment that fills a hole is put in its place by
- * a walk from the head, bounded by the blocks one connection may have (retainedPerConnection / BLOCK_DATA). The first
- * copy of a byte stays: a retransmission must carry the same byte (RFC 9293 3.8.1), and what the receiver may already
- * have read must not change.
+ * A Chain is a list of blocks sorted by sequence number; blocks do not overlap, a gap between two is a hole. In order, a
+ * segment is appended to the last block without a search. A segment that fills a hole is put in its place by a walk from
+ * `floor` (or the head), bounded by the blocks of one window. The first copy of a byte stays: a retransmission must carry
+ * the same byte (RFC 9293 3.8.1), and what the receiver may already have read must not change.
  *
- * One pool for all connections; a flow may hold at most `perFlow` bytes, and the blocks these need in order: a peer that
- * sends single bytes with gaps between them fills its own budget, not the pool. Nothing is evicted: what does not fit
- * is refused, and the caller says what that means for the connection.
+ * One pool for all. A chain has a budget, in bytes and in the blocks these need in order: a peer that sends single bytes
+ * with gaps between them fills its own budget, not the pool. What is recorded and what is not yet acknowledged have each
+ * their part of the pool. Nothing is evicted here: what does not fit is refused, and the caller says what that means for
+ * the connection.
  */
 import { BLOCK_BYTES, NONE } from '../abi/layout';
 import { Counter } from '../abi/codes';
 import { blockCapacity, blocksBase, Ptr } from '../memory/regions';
 import { countBy } from '../memory/counters';
-import { seqDiff, seqGe, seqGt, seqLt } from '../parser/seq';
-import { Flow } from './connection';
+import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../parser/seq';
 
 const HEADER: u32 = 12;
 export const BLOCK_DATA: u32 = BLOCK_BYTES - HEADER;
 
-let perFlow: u32 = 0;
-let blocksPerFlow: u32 = 0;
+/** What a chain's bytes are kept for, and so how many it may have. */
+export const enum Budget {
+  /** Not yet acknowledged end to end. */
+  Retained = 0,
+  /** The client's bytes from its SYN on. */
+  Record = 1,
+  /** The primary's output, until the replica's can be compared with it. */
+  Compare = 2,
+}
+
+/** Blocks in order of their sequence numbers. */
+@unmanaged
+export class Chain {
+  /** First and last block, NONE when empty. */
+  head: u32;
+  tail: u32;
+  /** Payload bytes kept. */
+  bytes: u32;
+  /** Blocks that hold them. */
+  blocks: u32;
+  /** Block that the next read starts to look at, NONE when unknown. */
+  hint: u32;
+  /** Block that the search for the place of a late segment starts at, NONE: the head. */
+  floor: u32;
+  /** Budget. */
+  budget: u32;
+}
+
+let perChain: u32 = 0;
+let perRecord: u32 = 0;
+let perCompare: u32 = 0;
+/** Blocks that records may use in all, of the pool. */
+let recordBlocks: u32 = 0;
 let freeBlocks: u32 = NONE;
 let usedBlocks: u32 = 0;
 let blocksInUse: u32 = 0;
+let recordInUse: u32 = 0;
 
-export function resetRetained(bytesPerFlow: u32): void {
-  perFlow = bytesPerFlow;
-  // One more than its bytes fill: the first block may be partly released.
-  blocksPerFlow = bytesPerFlow / BLOCK_DATA + 2;
+/** Bytes: one direction of one connection, a record, the primary's output for one comparison, and all records. */
+export function resetRetained(retained: u32, record: u32, compare: u32, allRecords: u32): void {
+  perChain = retained;
+  perRecord = record;
+  perCompare = compare;
+  recordBlocks = allRecords / BLOCK_BYTES;
   freeBlocks = NONE;
   usedBlocks = 0;
   blocksInUse = 0;
+  recordInUse = 0;
 }
 
 /** Bytes of the pool in use, headers and unused ends of blocks included. */
 export function retainedBytes(): u32 {
   return blocksInUse * BLOCK_BYTES;
+}
+
+/** The same of records alone. */
+export function recordedBytes(): u32 {
+  return recordInUse * BLOCK_BYTES;
+}
+
+function retainedInUse(): u32 {
+  return blocksInUse - recordInUse;
+}
+
+/** Whether records use more than three quarters of what they may: time to move some of them elsewhere. */
+export function recordsAreTight(): bool {
+  return recordInUse > recordBlocks - (recordBlocks >>> 2);
+}
+
+/** Bytes of the record of one connection, wherever they are. */
+export function recordAllowed(): u32 {
+  return perRecord;
+}
+
+function bytesAllowed(budget: u32): u32 {
+  return budget == <u32>Budget.Record ? perRecord : budget == <u32>Budget.Compare ? perCompare : perChain;
+}
+
+/** Whether the chain is kept for longer than until its bytes are acknowledged. */
+function isRecorded(chain: Chain): bool {
+  return chain.budget != <u32>Budget.Retained;
+}
+
+export function emptyChain(chain: Chain, budget: Budget): void {
+  chain.head = NONE;
+  chain.tail = NONE;
+  chain.bytes = 0;
+  chain.blocks = 0;
+  chain.hint = NONE;
+  chain.floor = NONE;
+  chain.budget = <u32>budget;
+}
+
+/** From now on the chain is kept for something else. */
+export function changeBudget(chain: Chain, budget: Budget): void {
+  if (isRecorded(chain)) recordInUse -= chain.blocks;
+  chain.budget = <u32>budget;
+  if (isRecorded(chain)) recordInUse += chain.blocks;
 }
 
 function blockPtr(i: u32): Ptr {
@@ -67,8 +146,12 @@ function setNext(i: u32, next: u32): void {
   store<u32>(blockPtr(i), next, 8);
 }
 
-function allocBlock(f: Flow, seq: u32, next: u32): u32 {
-  if (f.blocks >= blocksPerFlow) return NONE;
+function allocBlock(chain: Chain, seq: u32, next: u32, bounded: bool): u32 {
+  // One more than its bytes fill: the first block may be partly released.
+  if (bounded && chain.blocks >= bytesAllowed(chain.budget) / BLOCK_DATA + 2) return NONE;
+  const recorded = isRecorded(chain);
+  if (bounded && (recorded ? recordInUse >= recordBlocks : retainedInUse() >= blockCapacity - recordBlocks))
+    return NONE;
   let i = freeBlocks;
   if (i != NONE) {
     freeBlocks = blockNext(i);
@@ -77,7 +160,8 @@ function allocBlock(f: Flow, seq: u32, next: u32): u32 {
     i = usedBlocks++;
   }
   blocksInUse++;
-  f.blocks++;
+  if (recorded) recordInUse++;
+  chain.blocks++;
   const b = blockPtr(i);
   store<u32>(b, seq);
   store<u32>(b, 0, 4);
@@ -85,18 +169,19 @@ function allocBlock(f: Flow, seq: u32, next: u32): u32 {
   return i;
 }
 
-function freeBlock(f: Flow, i: u32): void {
+function freeBlock(chain: Chain, i: u32): void {
   setNext(i, freeBlocks);
   freeBlocks = i;
   blocksInUse--;
-  f.blocks--;
+  if (isRecorded(chain)) recordInUse--;
+  chain.blocks--;
 }
 
 /** The last block that begins at or before seq, NONE when there is none. */
-function blockBefore(f: Flow, seq: u32): u32 {
-  if (f.tail != NONE && seqGe(seq, blockSeq(f.tail))) return f.tail;
+function blockBefore(chain: Chain, seq: u32): u32 {
+  if (chain.tail != NONE && seqGe(seq, blockSeq(chain.tail))) return chain.tail;
   let found: u32 = NONE;
-  let i = f.head;
+  let i = chain.floor != NONE && seqGe(seq, blockSeq(chain.floor)) ? chain.floor : chain.head;
   while (i != NONE && !seqGt(blockSeq(i), seq)) {
     found = i;
     i = blockNext(i);
@@ -105,12 +190,23 @@ function blockBefore(f: Flow, seq: u32): u32 {
 }
 
 /** Keeps a payload. The number of bytes that were refused for want of room: 0 when all is kept. */
-export function retain(f: Flow, seq: u32, bytes: Ptr, length: u32): u32 {
+export function retain(chain: Chain, seq: u32, bytes: Ptr, length: u32): u32 {
+  const left = put(chain, seq, bytes, length, true);
+  if (left > 0) countBy(Counter.RetainedDropped, left);
+  return left;
+}
+
+/** Puts bytes back that were in the chain before: no budget, it has been granted already, only the pool. */
+export function restore(chain: Chain, seq: u32, bytes: Ptr, length: u32): void {
+  put(chain, seq, bytes, length, false);
+}
+
+function put(chain: Chain, seq: u32, bytes: Ptr, length: u32, bounded: bool): u32 {
   let at = seq;
   let from = bytes;
   let left = length;
   while (left > 0) {
-    const before = blockBefore(f, at);
+    const before = blockBefore(chain, at);
     if (before != NONE && seqLt(at, blockEnd(before))) {
       // Already here: skip what the block covers.
       const known = min<u32>(left, <u32>seqDiff(blockEnd(before), at));
@@ -119,61 +215,135 @@ export function retain(f: Flow, seq: u32, bytes: Ptr, length: u32): u32 {
       left -= known;
       continue;
     }
-    const after = before == NONE ? f.head : blockNext(before);
+    const after = before == NONE ? chain.head : blockNext(before);
     let n = left;
     if (after != NONE) n = min<u32>(n, <u32>seqDiff(blockSeq(after), at));
-    if (f.retained + n > perFlow) break;
+    if (bounded && chain.bytes + n > bytesAllowed(chain.budget)) break;
     let target = before;
     if (before == NONE || blockEnd(before) != at || blockLength(before) == BLOCK_DATA) {
-      target = allocBlock(f, at, after);
+      target = allocBlock(chain, at, after, bounded);
       if (target == NONE) break;
-      if (before == NONE) f.head = target;
+      if (before == NONE) chain.head = target;
       else setNext(before, target);
-      if (after == NONE) f.tail = target;
+      if (after == NONE) chain.tail = target;
     }
     const filled = blockLength(target);
     n = min<u32>(n, BLOCK_DATA - filled);
     memory.copy(blockPtr(target) + HEADER + filled, from, n);
     store<u32>(blockPtr(target), filled + n, 4);
-    f.retained += n;
+    chain.bytes += n;
     at += n;
     from += n;
     left -= n;
   }
-  if (left > 0) countBy(Counter.RetainedDropped, left);
   return left;
 }
 
 /** Lets go of every byte before `seq`; a block goes when all of it is. */
-export function releaseBefore(f: Flow, seq: u32): void {
-  let i = f.head;
+export function releaseBefore(chain: Chain, seq: u32): void {
+  let i = chain.head;
   while (i != NONE && !seqGt(blockEnd(i), seq)) {
     const next = blockNext(i);
-    f.retained -= blockLength(i);
-    if (f.feedBlock == i) f.feedBlock = NONE;
-    freeBlock(f, i);
+    chain.bytes -= blockLength(i);
+    if (chain.hint == i) chain.hint = NONE;
+    if (chain.floor == i) chain.floor = NONE;
+    freeBlock(chain, i);
     i = next;
   }
-  f.head = i;
-  if (i == NONE) f.tail = NONE;
+  chain.head = i;
+  if (i == NONE) chain.tail = NONE;
 }
 
-export function releaseAll(f: Flow): void {
-  let i = f.head;
-  while (i != NONE) {
+/**
+ * As releaseBefore, but what can still be compared goes to the end of `into`, as far as its budget allows and without a
+ * gap: from `wanted` on.
+ */
+export function moveBefore(chain: Chain, seq: u32, into: Chain, wanted: u32): void {
+  let i = chain.head;
+  while (i != NONE && !seqGt(blockEnd(i), seq)) {
     const next = blockNext(i);
-    freeBlock(f, i);
+    chain.bytes -= blockLength(i);
+    if (chain.hint == i) chain.hint = NONE;
+    if (chain.floor == i) chain.floor = NONE;
+    const follows = into.tail == NONE ? seqGt(blockEnd(i), wanted) : blockEnd(into.tail) == blockSeq(i);
+    if (!follows || !appendBlock(into, i, chain)) freeBlock(chain, i);
     i = next;
   }
-  f.head = NONE;
-  f.tail = NONE;
-  f.retained = 0;
-  f.feedBlock = NONE;
+  chain.head = i;
+  if (i == NONE) chain.tail = NONE;
+}
+
+/** Puts a block of `from` behind the last one of `into`; bytes that fit into that one go there. False: no room. */
+function appendBlock(into: Chain, i: u32, from: Chain): bool {
+  const length = blockLength(i);
+  if (into.bytes + length > bytesAllowed(into.budget)) return false;
+  const tail = into.tail;
+  if (tail != NONE && blockLength(tail) + length <= BLOCK_DATA) {
+    memory.copy(blockPtr(tail) + HEADER + blockLength(tail), blockPtr(i) + HEADER, length);
+    store<u32>(blockPtr(tail), blockLength(tail) + length, 4);
+    freeBlock(from, i);
+  } else {
+    if (recordInUse >= recordBlocks) return false;
+    if (tail == NONE) into.head = i;
+    else setNext(tail, i);
+    setNext(i, NONE);
+    into.tail = i;
+    into.blocks++;
+    from.blocks--;
+    recordInUse++;
+  }
+  into.bytes += length;
+  return true;
+}
+
+/** Late segments are looked for from the block of `seq` on: what lies before it is complete. */
+export function raiseFloor(chain: Chain, seq: u32): void {
+  let i = chain.floor == NONE ? chain.head : chain.floor;
+  while (i != NONE && seqLe(blockEnd(i), seq) && blockNext(i) != NONE) i = blockNext(i);
+  chain.floor = i;
+}
+
+/** Copies all of `from` into `to` where `to` has nothing. The number of bytes that were refused. */
+export function fillFrom(to: Chain, from: Chain): u32 {
+  let refused: u32 = 0;
+  for (let i = from.head; i != NONE; i = blockNext(i)) {
+    refused += retain(to, blockSeq(i), blockPtr(i) + HEADER, blockLength(i));
+  }
+  return refused;
+}
+
+/** The first number kept, `otherwise` when nothing is. */
+export function firstOf(chain: Chain, otherwise: u32): u32 {
+  return chain.head == NONE ? otherwise : blockSeq(chain.head);
+}
+
+/** Bytes of whole blocks from the head on that end at or before `seq`, at most `limit`. */
+export function wholeBefore(chain: Chain, seq: u32, limit: u32): u32 {
+  let n: u32 = 0;
+  for (let i = chain.head; i != NONE && seqLe(blockEnd(i), seq); i = blockNext(i)) {
+    if (n + blockLength(i) > limit || blockSeq(i) != blockSeq(chain.head) + n) break;
+    n += blockLength(i);
+  }
+  return n;
+}
+
+export function releaseAll(chain: Chain): void {
+  let i = chain.head;
+  while (i != NONE) {
+    const next = blockNext(i);
+    freeBlock(chain, i);
+    i = next;
+  }
+  chain.head = NONE;
+  chain.tail = NONE;
+  chain.bytes = 0;
+  chain.hint = NONE;
+  chain.floor = NONE;
 }
 
 /** The first sequence number at or after `seq` that is kept; `end` when there is none before it. */
-export function firstRetained(f: Flow, seq: u32, end: u32): u32 {
-  let i = seekBlock(f, seq);
+export function firstRetained(chain: Chain, seq: u32, end: u32): u32 {
+  let i = seekBlock(chain, seq);
   while (i != NONE && !seqGt(blockEnd(i), seq)) i = blockNext(i);
   if (i == NONE) return end;
   const at = blockSeq(i);
@@ -181,15 +351,19 @@ export function firstRetained(f: Flow, seq: u32, end: u32): u32 {
   return seqLt(at, end) ? at : end;
 }
 
-/** Where to start to look for `seq`: the hint when it is not past it, the head otherwise. */
-function seekBlock(f: Flow, seq: u32): u32 {
-  const hint = f.feedBlock;
-  return hint != NONE && !seqGt(blockSeq(hint), seq) ? hint : f.head;
+/** Where to start to look for `seq`: the hint or the floor, whichever is nearer and not past it, or the head. */
+function seekBlock(chain: Chain, seq: u32): u32 {
+  const hint = chain.hint;
+  const floor = chain.floor;
+  const hinted = hint != NONE && !seqGt(blockSeq(hint), seq);
+  if (floor != NONE && !seqGt(blockSeq(floor), seq) && !(hinted && seqGt(blockSeq(hint), blockSeq(floor))))
+    return floor;
+  return hinted ? hint : chain.head;
 }
 
 /** Bytes kept without a hole from `seq` on, at most `limit`. */
-export function contiguous(f: Flow, seq: u32, limit: u32): u32 {
-  let i = seekBlock(f, seq);
+export function contiguous(chain: Chain, seq: u32, limit: u32): u32 {
+  let i = seekBlock(chain, seq);
   let n: u32 = 0;
   while (i != NONE && n < limit) {
     const at = seq + n;
@@ -201,8 +375,8 @@ export function contiguous(f: Flow, seq: u32, limit: u32): u32 {
 }
 
 /** Copies `length` bytes from `seq` on, all of which must be kept (see contiguous). */
-export function readRetained(f: Flow, seq: u32, to: Ptr, length: u32): void {
-  let i = seekBlock(f, seq);
+export function readRetained(chain: Chain, seq: u32, to: Ptr, length: u32): void {
+  let i = seekBlock(chain, seq);
   let at = seq;
   let into = to;
   let left = length;
@@ -214,8 +388,48 @@ export function readRetained(f: Flow, seq: u32, to: Ptr, length: u32): void {
       at += n;
       into += n;
       left -= n;
-      f.feedBlock = i;
+      chain.hint = i;
     }
     i = blockNext(i);
   }
+}
+
+/** First and last number at which the bytes at `bytes` differ from those kept; valid after `differs` said true. */
+export let differenceFirst: u32 = 0;
+export let differenceLast: u32 = 0;
+
+/** Compares `length` bytes from `seq` on with what is kept of them. */
+export function differs(chain: Chain, seq: u32, bytes: Ptr, length: u32): bool {
+  const end = seq + length;
+  let found = false;
+  for (let i = seekBlock(chain, seq); i != NONE && seqLt(blockSeq(i), end); i = blockNext(i)) {
+    const from = seqMax(seq, blockSeq(i));
+    const to = seqMin(end, blockEnd(i));
+    if (!seqLt(from, to)) continue;
+    chain.hint = i;
+    const mine = blockPtr(i) + HEADER + (from - blockSeq(i));
+    const theirs = bytes + (from - seq);
+    const n = to - from;
+    const at = firstDifference(mine, theirs, n);
+    if (at == n) continue;
+    if (!found) differenceFirst = from + at;
+    differenceLast = from + lastDifference(mine, theirs, n);
+    found = true;
+  }
+  return found;
+}
+
+/** Index of the first byte that differs, n when none does. */
+function firstDifference(a: Ptr, b: Ptr, n: u32): u32 {
+  let i: u32 = 0;
+  while (i + 8 <= n && load<u64>(a + i) == load<u64>(b + i)) i += 8;
+  while (i < n && load<u8>(a + i) == load<u8>(b + i)) i++;
+  return i;
+}
+
+/** Index of the last byte that differs; there is one. */
+function lastDifference(a: Ptr, b: Ptr, n: u32): u32 {
+  let i = n - 1;
+  while (load<u8>(a + i) == load<u8>(b + i)) i--;
+  return i;
 }

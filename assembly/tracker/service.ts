@@ -9,7 +9,10 @@ import {
   NONE,
   SERVICE_BYTES,
   SERVICE_FLAGS,
+  SERVICE_DIVERGENCES,
   SERVICE_FLAG_REMOTE,
+  SERVICE_FLAG_REPLAY,
+  SERVICE_FLAG_SHADOW,
   SERVICE_HALF_OPEN,
   SERVICE_HANDSHAKE_WINDOW,
   SERVICE_HEARD_MS,
@@ -81,9 +84,13 @@ export class Service {
   private losses7: u32;
   private losses8: u32;
   private losses9: u32;
+  private losses10: u32;
+  private losses11: u32;
   private primaryMac0: u32;
   private primaryMac1: u32;
   halfOpen: u32;
+  /** Connections whose replica differed from the primary, since start. */
+  divergences: u32;
   /** Connections in Phase.Queued, first and last, NONE when empty. */
   queueHead: u32;
   queueTail: u32;
@@ -101,7 +108,7 @@ export class Service {
   /** When `pace` was last halved, ms; valid when `slowed` is not 0. */
   slowedMs: u32;
   slowed: u32;
-  private pad2: u64;
+  private pad2: u32;
   private pad3: u64;
   private pad4: u64;
   private pad5: u64;
@@ -109,7 +116,6 @@ export class Service {
   private pad7: u64;
   private pad8: u64;
   private pad9: u64;
-  private pad10: u64;
 
   get addressPtr(): Ptr {
     return changetype<usize>(this);
@@ -129,6 +135,16 @@ export class Service {
 
   get isRemote(): bool {
     return (this.flags & SERVICE_FLAG_REMOTE) != 0;
+  }
+
+  /** Whether the replica is given the client's stream from its first byte. */
+  get fromFirstByte(): bool {
+    return (this.flags & (SERVICE_FLAG_REPLAY | SERVICE_FLAG_SHADOW)) != 0;
+  }
+
+  /** Whether it is given it beside the primary. */
+  get isShadowed(): bool {
+    return (this.flags & SERVICE_FLAG_SHADOW) != 0;
   }
 
   /** Whether the daemon, not the primary, has the service address. */
@@ -224,4 +240,5 @@ if (offsetof<Service>('state') != SERVICE_STATE) ERROR('Service: state');
 if (offsetof<Service>('heardMs') != SERVICE_HEARD_MS) ERROR('Service: heardMs');
 if (offsetof<Service>('losses0') != SERVICE_LOSSES) ERROR('Service: losses');
 if (offsetof<Service>('primaryMac0') != SERVICE_PRIMARY_MAC) ERROR('Service: primaryMac');
+if (offsetof<Service>('divergences') != SERVICE_DIVERGENCES) ERROR('Service: divergences');
 if (offsetof<Service>('halfOpen') != SERVICE_HALF_OPEN) ERROR('Service: halfOpen');

@@ -17,7 +17,7 @@ import { Packet } from '../parser/packet';
 import { CONN_BOUND, Connection, connectionAt, flowOf, NO_SERVICE, stateOf } from './connection';
 import { hashTuple } from './key';
 import { ListId, resetLists, unlist } from './lists';
-import { releaseAll } from './retained';
+import { Budget, emptyChain, releaseAll } from './retained';
 import { sameAddress, Service, serviceAt } from './service';
 
 const WIRE_SIDE: u32 = 0;
@@ -177,6 +177,9 @@ export function addConnection(
   c.phase = <u8>Phase.Direct;
   if (ipVersion == 6) c.flags = CONNECTION_FLAG_IPV6;
   clearFlows(c);
+  emptyChain(c.uncompared, Budget.Compare);
+  emptyChain(c.ahead, Budget.Retained);
+  emptyChain(c.causes, Budget.Record);
   insertEntry(hashTuple(client, clientPort, server, serverPort, vlan), (i << 1) + WIRE_SIDE + 1);
   const s = serviceOf(c);
   if (s != null) s.tracked++;
@@ -188,20 +191,19 @@ export function clearFlows(c: Connection): void {
   const inbound = flowOf(c, Dir.Inbound);
   const outbound = flowOf(c, Dir.Outbound);
   memory.fill(changetype<usize>(inbound), 0, offsetof<Connection>('d1') - offsetof<Connection>('flows0'));
-  inbound.head = NONE;
-  inbound.tail = NONE;
-  inbound.feedBlock = NONE;
-  outbound.head = NONE;
-  outbound.tail = NONE;
-  outbound.feedBlock = NONE;
+  emptyChain(inbound.kept, Budget.Retained);
+  emptyChain(outbound.kept, Budget.Retained);
 }
 
 /** Gives a record back: its bytes, its entries, its place on a list. */
 export function removeConnection(c: Connection): void {
   const i = c.index;
   const s = serviceOf(c);
-  releaseAll(flowOf(c, Dir.Inbound));
-  releaseAll(flowOf(c, Dir.Outbound));
+  releaseAll(flowOf(c, Dir.Inbound).kept);
+  releaseAll(flowOf(c, Dir.Outbound).kept);
+  releaseAll(c.uncompared);
+  releaseAll(c.ahead);
+  releaseAll(c.causes);
   unbindStack(c);
   unlist(c, s);
   removeEntry(

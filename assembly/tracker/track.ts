@@ -29,13 +29,15 @@ import {
   FLOW_FLAG_SEEN,
   FLOW_FLAG_SPOKE,
   FLOW_FLAG_TS,
+  SERVICE_FLAG_DIVERGED_RESET,
 } from '../abi/layout';
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
-import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../parser/seq';
-import { CONN_PENDING_SYN, Connection, Flow, flowOf, NO_SERVICE, phaseOf, stateOf } from './connection';
-import { releaseAll, releaseBefore, retain } from './retained';
+import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../parser/seq';
+import { CONN_COPY, CONN_PENDING_SYN, Connection, Flow, flowOf, NO_SERVICE, phaseOf, stateOf } from './connection';
+import { beginRecord, dropRecord, isRecording, keep, loseRecord, noteHeard, onAcknowledged } from './record';
+import { releaseAll } from './retained';
 import { forgetStrays, noteStray } from './resync';
-import { clearFlows } from './table';
+import { clearFlows, serviceOf } from './table';
 import { eventOf, transition } from './tcp-state';
 import { checkRst, checkWindow } from './window';
 
@@ -83,6 +85,7 @@ export function track(c: Connection, dir: Dir, p: Packet, window: u32, trusted: 
         if (phaseOf(c) != Phase.Live) {
           forget(sender);
           forget(receiver);
+          endRecordOf(c);
         }
       }
       break;
@@ -113,9 +116,14 @@ function judgeWindow(c: Connection, dir: Dir, sender: Flow, receiver: Flow, p: P
   return phaseOf(c) == Phase.Direct && noteStray(c, dir, sender, receiver, p) ? Reason.None : reason;
 }
 
+/** The connection is over. A replica that reads along may not be done with it: then its copy ends the record. */
+function endRecordOf(c: Connection): void {
+  if (!c.marked(CONN_COPY)) dropRecord(c);
+}
+
 function forget(f: Flow): void {
   f.clear(FLOW_FLAG_FEEDING);
-  releaseAll(f);
+  releaseAll(f.kept);
 }
 
 /** First segment of a connection that was running before the daemon: what it says is all that is known. */
@@ -188,6 +196,7 @@ function onSyn(c: Connection, client: Flow, p: Packet, window: u32): Reason {
   beginIncarnation(c);
   const server = flowOf(c, Dir.Outbound);
   openFlow(client, p);
+  beginRecord(c);
   client.edge = client.end;
   client.maxWindow = max<u32>(window, 1);
   server.edge = 0;
@@ -197,7 +206,7 @@ function onSyn(c: Connection, client: Flow, p: Packet, window: u32): Reason {
   }
   if (p.payloadWire > 0) {
     c.flags |= CONNECTION_FLAG_TFO;
-    retain(client, p.seq + 1, p.payload, p.payloadLength);
+    keep(c, client, p.seq + 1, p.payload, p.payloadLength);
   }
   c.state = <u8>TcpState.SynSent;
   return Reason.None;
@@ -205,9 +214,12 @@ function onSyn(c: Connection, client: Flow, p: Packet, window: u32): Reason {
 
 /** Forgets what the last use of the tuple left, the way to the client excepted. */
 function beginIncarnation(c: Connection): void {
-  releaseAll(flowOf(c, Dir.Inbound));
-  releaseAll(flowOf(c, Dir.Outbound));
+  releaseAll(flowOf(c, Dir.Inbound).kept);
+  releaseAll(flowOf(c, Dir.Outbound).kept);
+  dropRecord(c);
   clearFlows(c);
+  c.copyTries = 0;
+  c.unseen = 0;
   c.flags &= LASTING_FLAGS;
   c.risk = <u8>Risk.None;
   c.loss = 0;
@@ -237,7 +249,7 @@ function onSynAck(c: Connection, server: Flow, client: Flow, p: Packet, window: 
   openFlow(server, p);
   server.edge = server.end + client.maxWindow;
   server.maxWindow = max<u32>(window, 1);
-  client.acked = p.ack;
+  passTo(client, p.ack);
   client.edge = p.ack + window;
   if (unseen) assume(c, p, client);
   else agree(c, p, client, server);
@@ -273,9 +285,10 @@ function agree(c: Connection, p: Packet, client: Flow, server: Flow): void {
 
 /** The client goes on although the tap saw no SYN-ACK: what the server answered is not known. */
 function missedSynAck(c: Connection, client: Flow, server: Flow): void {
-  client.acked = client.isn + 1;
+  passTo(client, client.isn + 1);
   server.windowShift = GUESSED_SHIFT;
   c.putAtRisk(Risk.WindowScaleUnknown, 0, 0);
+  loseRecord(c, Risk.WindowScaleUnknown, 0, 0);
 }
 
 function notePendingSyn(c: Connection, p: Packet): void {
@@ -305,9 +318,14 @@ function onSegment(c: Connection, dir: Dir, sender: Flow, receiver: Flow, p: Pac
   }
   if (dir == Dir.Inbound && !sender.has(FLOW_FLAG_SPOKE)) noteEarlierBytes(c, receiver, p);
   sender.set(FLOW_FLAG_SPOKE);
+  if (dir == Dir.Inbound && p.segmentLength > 0 && seqGt(end, sender.end))
+    noteHeard(c, seqMax(p.seq, sender.end), p.ack);
   if (p.payloadWire > 0) keepPayload(c, dir, sender, p);
   if (p.flags & TcpFlag.Fin) noteFin(sender, end - 1);
-  if (seqGt(end, sender.end)) sender.end = end;
+  if (seqGt(end, sender.end)) {
+    sender.end = end;
+    if (dir == Dir.Outbound) c.unseen = 0;
+  }
   if (window > sender.maxWindow) sender.maxWindow = window;
   if (p.flags & TcpFlag.Ack) onAck(c, dir, receiver, p.ack, window);
 }
@@ -329,6 +347,13 @@ function learnOptions(c: Connection, p: Packet): void {
   if (p.options & OptionBit.Sack) c.flags |= CONNECTION_FLAG_SACK;
 }
 
+/** The sender ends its stream, as its replica has said in its stead. */
+export function closeFlow(c: Connection, dir: Dir, finSeq: u32): void {
+  noteFin(flowOf(c, dir), finSeq);
+  const next = transition(dir, TcpEvent.Fin, stateOf(c));
+  if (next > 0) c.state = <u8>next;
+}
+
 function noteFin(sender: Flow, finSeq: u32): void {
   sender.finSeq = finSeq;
   sender.set(FLOW_FLAG_FIN);
@@ -348,7 +373,8 @@ function mustRetain(c: Connection, sender: Flow): bool {
 }
 
 function keepPayload(c: Connection, dir: Dir, sender: Flow, p: Packet): void {
-  const direct = phaseOf(c) != Phase.Live;
+  // What the server's stream lacks, a replica that reads from the first byte sends again.
+  const direct = phaseOf(c) != Phase.Live && !isRecording(c);
   if (direct && dir == Dir.Outbound && seqGt(p.seq, sender.end)) {
     c.putAtRisk(Risk.OutboundHole, sender.end, <u32>seqDiff(p.seq, sender.end));
   }
@@ -358,7 +384,7 @@ function keepPayload(c: Connection, dir: Dir, sender: Flow, p: Packet): void {
   const skip = seqLt(p.seq, sender.acked) ? <u32>seqDiff(sender.acked, p.seq) : 0;
   let missing = p.payloadWire - p.payloadLength;
   if (skip < p.payloadLength) {
-    missing += retain(sender, p.seq + skip, p.payload + skip, p.payloadLength - skip);
+    missing += keep(c, sender, p.seq + skip, p.payload + skip, p.payloadLength - skip);
   }
   if (!direct || dir == Dir.Inbound) return;
   if (missing > 0) {
@@ -386,29 +412,45 @@ function onAck(c: Connection, dir: Dir, receiver: Flow, ack: u32, window: u32): 
   }
   if (seqGt(ack, receiver.end)) {
     if (dir == Dir.Outbound) c.putAtRisk(Risk.InboundHole, receiver.end, <u32>seqDiff(ack, receiver.end));
+    else c.unseen = 1;
     receiver.end = ack;
   }
   if (seqGt(ack, receiver.acked)) {
-    receiver.acked = ack;
-    releaseBefore(receiver, ack);
+    const before = receiver.acked;
+    passTo(receiver, ack);
+    onAcknowledged(c, dir == Dir.Inbound ? Dir.Outbound : Dir.Inbound, receiver, before);
     forgiveHole(c, dir, ack);
-    if (receiver.has(FLOW_FLAG_FIN) && seqGt(ack, receiver.finSeq)) {
-      receiver.set(FLOW_FLAG_FIN_ACKED);
-      if (
-        stateOf(c) == TcpState.BothFin &&
-        flowOf(c, Dir.Inbound).has(FLOW_FLAG_FIN_ACKED) &&
-        flowOf(c, Dir.Outbound).has(FLOW_FLAG_FIN_ACKED)
-      ) {
-        c.state = <u8>TcpState.TimeWait;
-      }
-    }
+    noteFinAcked(c, receiver);
   }
   if (seqGt(ack + window, receiver.edge)) receiver.edge = ack + window;
 }
 
-/** Server bytes that were missing are of no interest any more once the client has them. */
+/** What `flow.acked` says of its FIN, and of the connection. */
+export function noteFinAcked(c: Connection, flow: Flow): void {
+  if (!flow.has(FLOW_FLAG_FIN) || !seqGt(flow.acked, flow.finSeq)) return;
+  flow.set(FLOW_FLAG_FIN_ACKED);
+  if (
+    stateOf(c) == TcpState.BothFin &&
+    flowOf(c, Dir.Inbound).has(FLOW_FLAG_FIN_ACKED) &&
+    flowOf(c, Dir.Outbound).has(FLOW_FLAG_FIN_ACKED)
+  ) {
+    c.state = <u8>TcpState.TimeWait;
+    endRecordOf(c);
+  }
+}
+
+/** The receiver has acknowledged all before `ack`. */
+function passTo(flow: Flow, ack: u32): void {
+  flow.passed += <u64>(ack - flow.acked);
+  flow.acked = ack;
+}
+
+/** Server bytes that were missing, or differed, are of no interest any more once the client has them. */
 function forgiveHole(c: Connection, dir: Dir, ack: u32): void {
-  if (dir != Dir.Inbound) return;
-  if (c.risk != <u8>Risk.OutboundHole && c.risk != <u8>Risk.RetainedBudget) return;
+  if (dir != Dir.Inbound || c.holeBytes == 0) return;
+  if (c.risk != <u8>Risk.OutboundHole && c.risk != <u8>Risk.RetainedBudget && c.risk != <u8>Risk.Diverged) return;
+  const s = serviceOf(c);
+  // Whatever the client has, the service has chosen not to go on.
+  if (c.risk == <u8>Risk.Diverged && s != null && (s.flags & SERVICE_FLAG_DIVERGED_RESET) != 0) return;
   if (seqGe(ack, c.holeSeq + c.holeBytes)) c.risk = <u8>c.lastingRisk;
 }

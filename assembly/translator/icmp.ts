@@ -23,7 +23,7 @@ import {
   TCP_SRC_PORT,
 } from '../parser/headers';
 import { Packet } from '../parser/packet';
-import { CONN_BOUND, Connection, connectionAt } from '../tracker/connection';
+import { CONN_BOUND, CONN_COPY, Connection, connectionAt } from '../tracker/connection';
 import { serviceAt, Service } from '../tracker/service';
 import { findOnStack, findOnWire, stackPeerPtr } from '../tracker/table';
 import { headerBytes, linkBytes, putLink, replicaPort } from './segment';
@@ -39,7 +39,8 @@ export function icmpToReplica(p: Packet): Reason {
   const i = findOnWire(p.quotedDstPtr, p.quotedDstPort, p.quotedSrcPtr, p.quotedSrcPort, p.vlan);
   if (i == NONE) return refuse(Reason.IcmpNotOurs);
   const c = connectionAt(i);
-  if (!c.marked(CONN_BOUND)) return refuse(Reason.IcmpNotOurs);
+  // Beside the primary it is the primary's.
+  if (!c.marked(CONN_BOUND) || c.marked(CONN_COPY)) return refuse(Reason.IcmpNotOurs);
   const s = serviceAt(<u32>c.service);
   if (p.icmpMtu != 0) notePathMtu(c, p);
   setAddress(p.l3, p.ipVersion, IPV4_DST, IPV6_DST, s.replicaPtr);
@@ -52,6 +53,7 @@ export function icmpToClient(p: Packet): Reason {
   const i = findOnStack(p.quotedSrcPtr, p.quotedSrcPort, p.quotedDstPtr, p.quotedDstPort);
   if (i == NONE) return refuse(Reason.IcmpNotOurs);
   const c = connectionAt(i);
+  if (c.marked(CONN_COPY)) return refuse(Reason.Withheld);
   const s = serviceAt(<u32>c.service);
   setAddress(p.l3, p.ipVersion, IPV4_SRC, IPV6_SRC, c.serverPtr);
   setAddress(p.l3, p.ipVersion, IPV4_DST, IPV6_DST, c.clientPtr);

@@ -5,7 +5,7 @@
  *
  * Not here: which numbers, and when. IPv4 packets carry DF and identification 0 (RFC 6864 4.1), hop limit 64 (RFC 1700).
  */
-import { Counter, Dir, Port } from '../abi/codes';
+import { Counter, Dir, Phase, Port } from '../abi/codes';
 import { CONNECTION_FLAG_IPV6, CONNECTION_FLAG_PROXIED, CONNECTION_FLAG_TIMESTAMPS, FLOW_FLAG_TS } from '../abi/layout';
 import { count } from '../memory/counters';
 import { portMtu, putOwnMac, putPeerMac } from '../memory/ports';
@@ -44,7 +44,7 @@ import {
   TCP_WINDOW,
 } from '../parser/headers';
 import { seqMax } from '../parser/seq';
-import { CONN_REPLICA_TS, Connection, flowOf } from '../tracker/connection';
+import { CONN_REPLICA_TS, Connection, flowOf, phaseOf } from '../tracker/connection';
 import { Service } from '../tracker/service';
 import { stackPeerPtr } from '../tracker/table';
 
@@ -213,7 +213,9 @@ export function putTimestamps(at: Ptr, tsval: u32, tsecr: u32): void {
 
 /** What a segment for the replica echoes: the latest TSval of the replica, never one before its first. */
 export function replicaEcho(c: Connection, wireTs: u32): u32 {
-  return c.has(CONNECTION_FLAG_PROXIED) ? wireTs : seqMax(wireTs - c.tsDelta, c.replicaTs);
+  if (c.has(CONNECTION_FLAG_PROXIED)) return wireTs;
+  // Whose clock is not yet the client's: what the client has echoed is the primary's.
+  return phaseOf(c) == Phase.Live ? seqMax(wireTs - c.tsDelta, c.replicaTs) : c.replicaTs;
 }
 
 /**

@@ -5,7 +5,8 @@
 import { Dir } from '../abi/codes';
 import { CONNECTION_FLAG_HANDSHAKE, CONNECTION_FLAG_WINDOW_SCALE } from '../abi/layout';
 import { seqDiff, seqGt, seqMax } from '../parser/seq';
-import { CONN_EDGE_TOLD, CONN_REPLICA_WS, Connection, flowOf } from '../tracker/connection';
+import { CONN_COPY, CONN_EDGE_TOLD, CONN_REPLICA_WS, Connection, flowOf } from '../tracker/connection';
+import { NEAR } from '../tracker/record';
 
 /** What the client shifts the server's window field by. */
 function clientReadsShift(c: Connection): u32 {
@@ -18,10 +19,22 @@ function replicaReadsShift(c: Connection): u32 {
   return c.marked(CONN_REPLICA_WS) ? <u32>flowOf(c, Dir.Inbound).windowShift : 0;
 }
 
+/** Bytes that the client, or the core in its name, accepts of the replica from `ack` on (wire side). */
+export function roomForReplica(c: Connection, ack: u32): u32 {
+  const outbound = flowOf(c, Dir.Outbound);
+  // A copy can be so far behind what the client has that their numbers cannot be compared any more.
+  if (c.marked(CONN_COPY) && <i64>(outbound.passed - c.copyOffset) > NEAR) return <u32>NEAR;
+  return <u32>max<i32>(seqDiff(c.marked(CONN_COPY) ? seqMax(outbound.edge, outbound.end) : outbound.edge, ack), 0);
+}
+
 /** Field for the replica: the client accepts bytes up to its edge, acknowledged at `ack` (wire side). */
 export function windowForReplica(c: Connection, ack: u32): u32 {
-  const room = max<i32>(seqDiff(flowOf(c, Dir.Outbound).edge, ack), 0);
-  return min<u32>((<u32>room) >>> replicaReadsShift(c), 0xffff);
+  const shift = replicaReadsShift(c);
+  // A copy has to reach what the primary has sent, to the last byte; what it says beyond waits here for the client's room.
+  const spare = c.marked(CONN_COPY) ? ((<u32>1) << shift) - 1 : 0;
+  const field = min<u32>((roomForReplica(c, ack) + spare) >>> shift, 0xffff);
+  c.copyEdge = ack + (field << shift);
+  return field;
 }
 
 /**

@@ -209,10 +209,10 @@ for (const build of BUILDS) {
     t.is(world.core.memory.buffer.byteLength, before);
 
     // A record, and four index entries of 8 bytes (two tuples, at most half full) rounded up to a power of two.
-    const pages = (connections: number): number => world.core.exports.pagesNeeded(connections, 0) >>> 0;
+    const pages = (connections: number): number => world.core.exports.pagesNeeded(connections, 0, 0) >>> 0;
     const perConnection = ((pages(DEFAULT_CONNECTIONS) - pages(1)) * 65536) / DEFAULT_CONNECTIONS;
     t.true(perConnection <= CONNECTION_BYTES + 4 * 8 + 1, `${perConnection} bytes`);
-    t.is(CONNECTION_BYTES, 320);
+    t.is(CONNECTION_BYTES, 504);
   });
 }
 

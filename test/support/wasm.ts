@@ -34,6 +34,9 @@ export interface Capacity {
   readonly connections: number;
   readonly retainedBytes: number;
   readonly retainedPerConnection: number;
+  readonly recordBytes: number;
+  readonly recordPerConnection: number;
+  readonly comparePerConnection: number;
   /** SipHash key of the connection table. */
   readonly key: readonly [number, number, number, number];
 }
@@ -43,6 +46,9 @@ export const SMALL: Capacity = {
   connections: 64,
   retainedBytes: 1 << 20,
   retainedPerConnection: Math.min(1 << 18, DEFAULT_RETAINED_PER_CONNECTION),
+  recordBytes: 1 << 20,
+  recordPerConnection: 1 << 18,
+  comparePerConnection: 1 << 16,
   key: [0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c],
 };
 
@@ -72,12 +78,21 @@ export function instantiate<B extends Build>(build: B, extraPages = 0): Core<B> 
 
 /** An instance as a host starts it: memory grown once to what the capacity needs, then `init`. */
 export function start<B extends Build>(build: B, capacity: Partial<Capacity> = {}): Core<B> {
-  const { connections, retainedBytes, retainedPerConnection, key } = { ...SMALL, ...capacity };
+  const all = { ...SMALL, ...capacity };
+  const { connections, retainedBytes, retainedPerConnection, recordBytes, recordPerConnection, key } = all;
   const { exports } = instantiate(build);
-  const pages = exports.pagesNeeded(connections, retainedBytes) >>> 0;
+  const pages = exports.pagesNeeded(connections, retainedBytes, recordBytes) >>> 0;
   const present = exports.memory.buffer.byteLength / PAGE_BYTES;
   if (pages > present) exports.memory.grow(pages - present);
-  const status = exports.init(connections, retainedBytes, retainedPerConnection, ...key);
+  const status = exports.init(
+    connections,
+    retainedBytes,
+    retainedPerConnection,
+    recordBytes,
+    recordPerConnection,
+    all.comparePerConnection,
+    ...key,
+  );
   if (status !== 0) throw new Error(`init failed with status ${status}`);
   return over(build, exports);
 }
