@@ -7,6 +7,7 @@ import { daemonFiles } from './checks/daemon';
 import type { Check, Finding, Level } from './checks/finding';
 import { privileges, programs, routing, tcpOptions } from './checks/machine';
 import { primaries, tap } from './checks/primary';
+import { recordRoom } from './checks/records';
 import { replicas } from './checks/replica';
 import { addresses, offloads, wireInterface } from './checks/wire';
 import { EXIT } from './exit';
@@ -17,7 +18,7 @@ import { print, printJson } from './output';
 /** In stages: when one of a stage fails, those after it would only repeat the same in other words. */
 const STAGES: readonly (readonly Check[])[] = [
   [programs],
-  [privileges, wireInterface, addresses, offloads, routing, tcpOptions, daemonFiles, replicas],
+  [privileges, wireInterface, addresses, offloads, routing, tcpOptions, daemonFiles, recordRoom, replicas],
   [primaries, tap],
 ];
 

@@ -33,10 +33,11 @@ function silence({ longestSilenceMs, longestSilenceBeforeMs }: DemoResult): stri
   return `${duration(longestSilenceMs)} (${before} before the crash)`;
 }
 
-function conclusion({ ok, connections, kept, bytes, problems }: DemoResult): string {
+function conclusion({ ok, recovery, connections, kept, bytes, problems }: DemoResult): string {
   if (ok) {
     const went = connections === 1 ? 'The connection' : `All ${count(connections)} connections`;
-    return `${went} went on: ${count(bytes.written)} bytes were pushed, and each was read once and in order.`;
+    const read = recovery === 'resume' ? 'each was read once' : 'the replica has read each once';
+    return `${went} went on: ${count(bytes.written)} bytes were pushed, and ${read} and in order.`;
   }
   const rest = problems.length - PROBLEMS_SHOWN;
   const broken = kept === connections ? '' : ` (${count(connections - kept)} of ${plural(connections, 'connection')})`;

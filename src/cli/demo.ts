@@ -4,8 +4,8 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import { runClient } from '../demo/client';
 import type { ClientOptions } from '../demo/client';
-import { runDemo } from '../demo/demo';
-import type { OnProgress } from '../demo/demo';
+import { RECOVERIES, runDemo } from '../demo/demo';
+import type { OnProgress, Recovery } from '../demo/demo';
 import { runObserver } from '../demo/observer';
 import type { ObserverOptions } from '../demo/observer';
 import { runService } from '../demo/service';
@@ -18,7 +18,7 @@ import { print, printJson } from './output';
 
 interface DemoCommandOptions {
   readonly connections: number;
-  readonly recovery: 'resume';
+  readonly recovery: Recovery;
   readonly json?: boolean;
 }
 
@@ -36,8 +36,8 @@ export function registerDemo(program: Command): void {
         .default(200),
     )
     .addOption(
-      new Option('--recovery <policy>', 'recovery policy; this version has resume only')
-        .argParser(parseRecovery)
+      new Option('--recovery <policy>', 'what the replica is given of a stream: the rest, or all of it')
+        .choices(RECOVERIES)
         .default('resume'),
     )
     .addOption(json('print the result as JSON'))
@@ -73,12 +73,6 @@ function parseConnections(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : 0;
   if (value >= 1 && value <= MAX_CONNECTIONS) return value;
   throw new InvalidArgumentError(`expected a number from 1 to ${MAX_CONNECTIONS}`);
-}
-
-function parseRecovery(text: string): string {
-  if (text === 'resume') return text;
-  const isPlanned = text === 'replay' || text === 'shadow';
-  throw new InvalidArgumentError(isPlanned ? 'not built yet: this version has resume only' : 'expected resume');
 }
 
 async function checkEnvironment(): Promise<void> {

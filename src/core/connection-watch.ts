@@ -24,10 +24,10 @@ import {
   FLOW_ISN,
 } from '../../assembly/abi/layout';
 import { Dir, TcpState } from './names';
-import { type ConnectionRecord, readConnection } from './records';
+import { TRACKED_BYTES, type TrackedConnection, readTracked } from './records';
 
 export interface WatchedConnection {
-  readonly record: ConnectionRecord;
+  readonly record: TrackedConnection;
   /** Payload bytes each way, retransmissions once, missed ones included; from the pick-up on if no SYN was seen. */
   readonly inboundBytes: number;
   readonly outboundBytes: number;
@@ -36,8 +36,8 @@ export interface WatchedConnection {
   readonly lastMs: number;
 }
 
-/** The part of a record that is kept: all that `readConnection` reads. */
-const COPY_BYTES = CONNECTION_FLOWS + 2 * FLOW_BYTES;
+/** The part of a record that is kept. */
+const COPY_BYTES = TRACKED_BYTES;
 const COPY_WORDS = COPY_BYTES / 4;
 /** Behind the copy: sequence numbers used by each sender, first and last ms, and how many were found before. */
 const DOUBLES = 5;
@@ -101,7 +101,7 @@ class EntryStore {
   read(index: number): WatchedConnection | undefined {
     const chunk = this.chunk(index);
     const entry = slot(index);
-    const record = readConnection(chunk.view, entry * ENTRY_BYTES, index);
+    const record = readTracked(chunk.view, entry * ENTRY_BYTES, index);
     if (record === undefined) return undefined;
     const used = (which: number): number => double(chunk, entry, which);
     return {

@@ -11,12 +11,14 @@
 import {
   ABI_VERSION,
   CONNECTION_BYTES,
+  CONNECTION_DIVERGED_LAST,
   CONNECTION_LOSS,
   CONNECTION_RISK,
   CONNECTION_SERVICE,
   CONNECTION_STATE,
   RX_FRAME_BYTES,
   SERVICE_BYTES,
+  SERVICE_DIVERGENCES,
   SERVICE_HEARD,
   SERVICE_HEARD_MS,
   SERVICE_RECOVERING,
@@ -27,21 +29,11 @@ import {
   TX_DESC_PORT,
   TX_MAX,
 } from '../../assembly/abi/layout';
-import type { instantiate } from '../../build/core';
-import { MigwareError } from '../errors';
 import { ConnectionWatch } from './connection-watch';
+import { CoreError, type Exports, check } from './exports';
 import { FrameViews } from './frame-views';
-import {
-  Counter,
-  asCode,
-  counterName,
-  type Port,
-  Reason,
-  reasonName,
-  type ServiceState,
-  TcpState,
-  statusName,
-} from './names';
+import { RecordExchange } from './record-exchange';
+import { Counter, asCode, counterName, type Port, Reason, reasonName, type ServiceState, TcpState } from './names';
 import {
   type ConnectionRecord,
   type ServiceRecord,
@@ -51,8 +43,12 @@ import {
   writeService,
 } from './records';
 
+export { CoreError } from './exports';
 export {
+  DEFAULT_COMPARE_PER_CONNECTION,
   DEFAULT_CONNECTIONS,
+  DEFAULT_RECORD_BYTES,
+  DEFAULT_RECORD_PER_CONNECTION,
   DEFAULT_RETAINED_BYTES,
   DEFAULT_RETAINED_PER_CONNECTION,
   MAX_CONNECTIONS,
@@ -62,20 +58,25 @@ export {
   SNAPSHOT_VERSION,
 } from '../../assembly/abi/layout';
 
-/** Taken from what asc wrote about the module, so that a changed export does not compile here. */
-type Exports = Awaited<ReturnType<typeof instantiate>>;
-
-/** The core cannot be used: another version, too little memory, or a call that a correct host never makes. */
-export class CoreError extends MigwareError {
-  readonly code = 'MIGWARE_CORE';
-}
-
 /** Fixed when the core starts. */
 export interface Capacity {
   readonly connections: number;
   readonly retainedBytes: number;
   readonly retainedPerConnectionBytes: number;
+  /** Needed when the replica of some service is given streams from their first byte; absent: none is. */
+  readonly record?: RecordCapacity | undefined;
 }
+
+export interface RecordCapacity {
+  /** Of the clients' streams and of output to compare, all connections together. */
+  readonly memoryBytes: number;
+  /** Of one client's stream, what the host keeps included. */
+  readonly perConnectionBytes: number;
+  /** Of the primary's output, until the replica's can be compared with it. */
+  readonly comparePerConnectionBytes: number;
+}
+
+const NO_RECORDS: RecordCapacity = { memoryBytes: 0, perConnectionBytes: 0, comparePerConnectionBytes: 0 };
 
 /** A refusal, counted by its reason, or an event. */
 export interface CounterValue {
@@ -105,6 +106,8 @@ const REASONS: number = Reason.Count;
 export class Core {
   /** Where a captured frame is put before `receive`: the capture library writes straight into the core. */
   readonly rx: Buffer;
+  /** For records that outgrow the memory. */
+  readonly exchange: RecordExchange;
   readonly #exports: Exports;
   readonly #view: DataView;
   readonly #tx: Uint32Array;
@@ -129,12 +132,11 @@ export class Core {
         `the core speaks ABI version ${version}, this host ${ABI_VERSION}: build both from one source`,
       );
     }
-    growMemory(exports.memory, exports.pagesNeeded(capacity.connections, capacity.retainedBytes) >>> 0);
+    const { connections, retainedBytes, retainedPerConnectionBytes, record = NO_RECORDS } = capacity;
+    const sizes = [record.memoryBytes, record.perConnectionBytes, record.comparePerConnectionBytes] as const;
     const [k0 = 0, k1 = 0, k2 = 0, k3 = 0] = hashKey;
-    check(
-      'init',
-      exports.init(capacity.connections, capacity.retainedBytes, capacity.retainedPerConnectionBytes, k0, k1, k2, k3),
-    );
+    growMemory(exports.memory, exports.pagesNeeded(connections, retainedBytes, record.memoryBytes) >>> 0);
+    check('init', exports.init(connections, retainedBytes, retainedPerConnectionBytes, ...sizes, k0, k1, k2, k3));
 
     const memory = exports.memory.buffer;
     this.#exports = exports;
@@ -145,6 +147,7 @@ export class Core {
     this.#counters = new BigUint64Array(memory, exports.countersBase() >>> 0, Reason.Count + Counter.Count);
     this.#servicesBase = exports.servicesBase() >>> 0;
     this.#connectionsBase = exports.connectionsBase() >>> 0;
+    this.exchange = new RecordExchange(exports, this.rx, new DataView(memory, this.#connectionsBase));
   }
 
   // --- set-up ---------------------------------------------------------------------------------------------------
@@ -181,7 +184,10 @@ export class Core {
     check('setQuarantine', this.#exports.setQuarantine(service, on ? 1 : 0));
   }
 
-  /** Gives up the service's connections, before the host stops; `pump` sends the resets. */
+  /**
+   * Gives up the connections that the replica serves or is to serve, and its copies of the others, before the host stops;
+   * `pump` sends the resets.
+   */
   dismiss(service: number, nowMs: number): void {
     check('dismiss', this.#exports.dismiss(service, nowMs));
   }
@@ -296,6 +302,17 @@ export class Core {
     }
   }
 
+  /** Connections whose replica has said something else than the primary; of the others nothing else is looked at. */
+  *diverged(): Generator<ConnectionRecord> {
+    const used = this.connectionsUsed();
+    for (let i = 0, at = this.#connectionsBase; i < used; i++, at += CONNECTION_BYTES) {
+      const end = at + CONNECTION_DIVERGED_LAST;
+      if ((this.#view.getUint32(end, true) | this.#view.getUint32(end + WORD_BYTES, true)) === 0) continue;
+      const connection = this.connection(i);
+      if (connection !== undefined) yield connection;
+    }
+  }
+
   /** Live connections of each service, without looking at anything but their risk. */
   survey(services: number): Survey[] {
     const found = Array.from({ length: services }, () => ({ recoverable: 0, atRisk: 0 }));
@@ -311,8 +328,23 @@ export class Core {
     return found;
   }
 
+  /** Bytes of the store that are not part of a record. */
   retainedBytes(): number {
-    return this.#exports.retainedUsed() >>> 0;
+    return (this.#exports.retainedUsed() >>> 0) - this.recordedBytes();
+  }
+
+  /** Bytes of the store that are used by records, and by output to compare. */
+  recordedBytes(): number {
+    return this.#exports.recordedUsed() >>> 0;
+  }
+
+  /** Connections of the service whose replica differed from the primary, since start. */
+  divergences(service: number): number {
+    return this.#view.getUint32(this.#servicesBase + service * SERVICE_BYTES + SERVICE_DIVERGENCES, true);
+  }
+
+  counter(counter: Counter): bigint {
+    return this.#counters[REASONS + counter] ?? 0n;
   }
 
   /** For reports about every connection there ever was, those whose records the core has dropped included. */
@@ -338,11 +370,6 @@ function growMemory(memory: WebAssembly.Memory, pages: number): void {
   } catch (cause) {
     throw new CoreError(`the core needs ${pages} pages of 64 KiB, more than this process can have`, { cause });
   }
-}
-
-function check(call: string, result: number): number {
-  if (result < 0) throw new CoreError(`${call}: ${statusName(result)}`);
-  return result;
 }
 
 function macHi(mac: Uint8Array): number {

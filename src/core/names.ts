@@ -12,6 +12,7 @@ export {
   Phase,
   Port,
   Reason,
+  RecordState,
   Risk,
   ServiceState,
   Status,
@@ -44,6 +45,7 @@ export const PHASE_NAMES = {
   [Phase.SynSent]: 'syn-sent',
   [Phase.Confirming]: 'confirming',
   [Phase.Live]: 'live',
+  [Phase.Withheld]: 'withheld',
 } as const satisfies NameTable<Phase, Phase.Count>;
 
 export const RISK_NAMES = {
@@ -54,6 +56,9 @@ export const RISK_NAMES = {
   [Risk.RetainedBudget]: 'retained-budget',
   [Risk.Mptcp]: 'mptcp',
   [Risk.Fragmented]: 'fragmented',
+  [Risk.RecordBudget]: 'record-budget',
+  [Risk.NotShadowed]: 'not-shadowed',
+  [Risk.Diverged]: 'diverged',
 } as const satisfies NameTable<Risk, Risk.Count>;
 
 export const LOSS_NAMES = {
@@ -66,6 +71,9 @@ export const LOSS_NAMES = {
   [Loss.TupleClash]: 'tuple-clash',
   [Loss.ReplicaReset]: 'replica-reset',
   [Loss.Dismissed]: 'dismissed',
+  [Loss.RecordIncomplete]: 'record-incomplete',
+  [Loss.Diverged]: 'diverged',
+  [Loss.ReplicaBehind]: 'replica-behind',
 } as const satisfies NameTable<Loss, Loss.Count>;
 
 export const REASON_NAMES = {
@@ -112,6 +120,7 @@ export const REASON_NAMES = {
   [Reason.TruncatedNd]: 'truncated-nd',
   [Reason.UnsolicitedSynAck]: 'unsolicited-syn-ack',
   [Reason.BadIpOption]: 'bad-ip-option',
+  [Reason.Withheld]: 'withheld',
 } as const satisfies NameTable<Reason, Reason.Count>;
 
 export const COUNTER_NAMES = {
@@ -140,6 +149,13 @@ export const COUNTER_NAMES = {
   [Counter.HandshakeRetries]: 'handshake-retries',
   [Counter.RetainedDropped]: 'retained-dropped',
   [Counter.EchoAnswered]: 'echo-answered',
+  [Counter.CopyBegun]: 'copy-begun',
+  [Counter.CopyEnded]: 'copy-ended',
+  [Counter.WithheldBytes]: 'withheld-bytes',
+  [Counter.Divergences]: 'divergences',
+  [Counter.RecordsLost]: 'records-lost',
+  [Counter.SpilledBytes]: 'spilled-bytes',
+  [Counter.SuppliedBytes]: 'supplied-bytes',
 } as const satisfies NameTable<Counter, Counter.Count>;
 
 const STATUS_NAMES = {

@@ -5,6 +5,8 @@
 import {
   CONNECTION_CLIENT,
   CONNECTION_CLIENT_PORT,
+  CONNECTION_DIVERGED_FIRST,
+  CONNECTION_DIVERGED_LAST,
   CONNECTION_FLAGS,
   CONNECTION_FLAG_ECN,
   CONNECTION_FLAG_HANDSHAKE,
@@ -21,6 +23,7 @@ import {
   CONNECTION_HOLE_SEQ,
   CONNECTION_LOSS,
   CONNECTION_PHASE,
+  CONNECTION_RECORD,
   CONNECTION_RISK,
   CONNECTION_SEEN_MS,
   CONNECTION_SERVER,
@@ -40,13 +43,20 @@ import {
   FLOW_FLAG_SEEN,
   FLOW_ISN,
   FLOW_MSS,
+  FLOW_PASSED,
   FLOW_RETAINED_BYTES,
   FLOW_WINDOW_SHIFT,
   MAX_SERVICE_PORTS,
   SERVICE_ADDRESS,
+  SERVICE_DIVERGENCES,
   SERVICE_FLAGS,
+  SERVICE_FLAG_DIVERGED_CONTINUE,
+  SERVICE_FLAG_DIVERGED_RESET,
   SERVICE_FLAG_ECHO,
+  SERVICE_FLAG_FALLBACK_RESUME,
   SERVICE_FLAG_REMOTE,
+  SERVICE_FLAG_REPLAY,
+  SERVICE_FLAG_SHADOW,
   SERVICE_HALF_OPEN,
   SERVICE_HANDSHAKE_WINDOW,
   SERVICE_HEARD,
@@ -69,7 +79,7 @@ import {
   SERVICE_VLAN,
 } from '../../assembly/abi/layout';
 import { ADDRESS_BYTES, formatAddress, formatMac } from './address';
-import { Dir, Loss, type Phase, type Risk, type ServiceState, TcpState, asCode } from './names';
+import { Dir, Loss, type Phase, RecordState, type Risk, type ServiceState, TcpState, asCode } from './names';
 
 /** What the host says about a service when it adds it. */
 export interface ServiceSettings {
@@ -81,6 +91,12 @@ export interface ServiceSettings {
   readonly replicaMac?: Uint8Array | undefined;
   /** Unconfirmed handshakes with the replica at a time. */
   readonly handshakeWindow: number;
+  /** What the replica is given of a stream: the rest (default), or all of it, at recovery or beside the primary. */
+  readonly recovery?: 'resume' | 'replay' | 'shadow' | undefined;
+  /** What becomes of a connection that cannot be given to the replica as a whole; default: reset. */
+  readonly fallback?: 'reset' | 'resume' | undefined;
+  /** What becomes of one whose replica differed; absent: it goes on if the client already has all that differs. */
+  readonly onDivergence?: 'continue' | 'reset' | undefined;
   /** Answer pings to the service address while this host has it. */
   readonly echo: boolean;
   /** VLAN of announcements before any client was seen; 0 for untagged. */
@@ -101,12 +117,23 @@ export function writeService(view: DataView, at: number, settings: ServiceSettin
   if (replicaMac !== undefined) bytes.set(replicaMac.subarray(0, 6), at + SERVICE_REPLICA_MAC);
   view.setUint16(at + SERVICE_PORT_COUNT, ports.length, true);
   for (const [i, port] of ports.entries()) view.setUint16(at + SERVICE_PORTS + 2 * i, port, true);
-  const remote = replicaMac === undefined ? 0 : SERVICE_FLAG_REMOTE;
-  view.setUint32(at + SERVICE_FLAGS, remote | (settings.echo ? SERVICE_FLAG_ECHO : 0), true);
+  view.setUint32(at + SERVICE_FLAGS, serviceFlags(settings), true);
   view.setUint32(at + SERVICE_HANDSHAKE_WINDOW, settings.handshakeWindow, true);
   view.setUint16(at + SERVICE_VLAN, settings.vlan, true);
   view.setUint16(at + SERVICE_MAP_FIRST, settings.mapFirst, true);
   view.setUint16(at + SERVICE_MAP_LAST, settings.mapLast, true);
+}
+
+function serviceFlags({ replicaMac, echo, recovery, fallback, onDivergence }: ServiceSettings): number {
+  return (
+    (replicaMac === undefined ? 0 : SERVICE_FLAG_REMOTE) |
+    (echo ? SERVICE_FLAG_ECHO : 0) |
+    (recovery === 'replay' ? SERVICE_FLAG_REPLAY : 0) |
+    (recovery === 'shadow' ? SERVICE_FLAG_SHADOW : 0) |
+    (fallback === 'resume' ? SERVICE_FLAG_FALLBACK_RESUME : 0) |
+    (onDivergence === 'continue' ? SERVICE_FLAG_DIVERGED_CONTINUE : 0) |
+    (onDivergence === 'reset' ? SERVICE_FLAG_DIVERGED_RESET : 0)
+  );
 }
 
 /** What the core knows about a service. Instants are wrapping u32 ms of the clock the host passes in. */
@@ -130,6 +157,8 @@ export interface ServiceRecord {
   readonly primaryMac: string | undefined;
   /** Connections given up, by Loss. */
   readonly losses: readonly number[];
+  /** Connections whose replica differed from the primary, since start. */
+  readonly divergences: number;
 }
 
 export function readService(view: DataView, at: number): ServiceRecord {
@@ -150,6 +179,7 @@ export function readService(view: DataView, at: number): ServiceRecord {
     unansweredMs: unanswered === 0 ? undefined : unanswered,
     primaryMac: heard ? formatMac(bytes, at + SERVICE_PRIMARY_MAC) : undefined,
     losses: Array.from({ length: Loss.Count }, (_, loss) => u32(SERVICE_LOSSES + 4 * loss)),
+    divergences: u32(SERVICE_DIVERGENCES),
   };
 }
 
@@ -170,7 +200,8 @@ export interface FlowRecord {
   readonly retainedBytes: number;
 }
 
-export interface ConnectionRecord {
+/** What the tracker knows of a connection. */
+export interface TrackedConnection {
   readonly index: number;
   readonly generation: number;
   /** Index of the service; `undefined` when everything is tracked. */
@@ -203,6 +234,24 @@ export interface ConnectionRecord {
   readonly outbound: FlowRecord;
 }
 
+/** The same and what becomes of it at a replica. */
+export interface ConnectionRecord extends TrackedConnection {
+  readonly incarnation: number;
+  readonly record: RecordState;
+  /** Of the client's stream, in the core's memory; these are not among the retained ones. */
+  readonly recordedBytes: number;
+  /** `undefined`: the replica has said nothing else than the primary. */
+  readonly divergence: Divergence | undefined;
+}
+
+/** Where the replica's output differs from the primary's. */
+export interface Divergence {
+  /** Of the first byte that differs, in the server's stream. */
+  readonly offset: number;
+  /** The client has acknowledged all bytes that differ: it has the primary's. */
+  readonly delivered: boolean;
+}
+
 const OPTION_FLAGS: readonly (readonly [flag: number, name: string])[] = [
   [CONNECTION_FLAG_WINDOW_SCALE, 'window-scale'],
   [CONNECTION_FLAG_SACK, 'sack'],
@@ -213,9 +262,42 @@ const OPTION_FLAGS: readonly (readonly [flag: number, name: string])[] = [
 ];
 
 const NO_SERVICE = 0xffff;
+const INBOUND = CONNECTION_FLOWS + Dir.Inbound * FLOW_BYTES;
+const OUTBOUND = CONNECTION_FLOWS + Dir.Outbound * FLOW_BYTES;
 
 /** `undefined` when the record is not in use. */
 export function readConnection(view: DataView, at: number, index: number): ConnectionRecord | undefined {
+  const tracked = readTracked(view, at, index);
+  if (tracked === undefined) return undefined;
+  const record = asCode<RecordState>(view.getUint8(at + CONNECTION_RECORD));
+  const more = { incarnation: readIncarnation(view, at), record, divergence: readDivergence(view, at) };
+  const { retainedBytes: recordedBytes } = tracked.inbound;
+  return record === RecordState.Complete || record === RecordState.Trimmed
+    ? { ...tracked, ...more, recordedBytes, inbound: { ...tracked.inbound, retainedBytes: 0 } }
+    : { ...tracked, ...more, recordedBytes: 0 };
+}
+
+/**
+ * Tells the connections apart that use one record after the other: the record has another generation for another client
+ * port, and the same one when a client opens anew with the same ports.
+ */
+export function readIncarnation(view: DataView, at: number): number {
+  return view.getUint16(at + CONNECTION_GENERATION, true) * 2 ** 32 + view.getUint32(at + INBOUND + FLOW_ISN, true);
+}
+
+function readDivergence(view: DataView, at: number): Divergence | undefined {
+  const end = view.getBigUint64(at + CONNECTION_DIVERGED_LAST, true);
+  if (end === 0n) return undefined;
+  // The SYN uses the first number.
+  const passed = view.getBigUint64(at + OUTBOUND + FLOW_PASSED, true) - 1n;
+  return { offset: Number(view.getBigUint64(at + CONNECTION_DIVERGED_FIRST, true)), delivered: end <= passed };
+}
+
+/** The part of a record that `readTracked` reads. */
+export const TRACKED_BYTES = CONNECTION_FLOWS + 2 * FLOW_BYTES;
+
+/** `undefined` when the record is not in use. */
+export function readTracked(view: DataView, at: number, index: number): TrackedConnection | undefined {
   const state = asCode<TcpState>(view.getUint8(at + CONNECTION_STATE));
   if (state === TcpState.Free) return undefined;
   const u16 = (offset: number): number => view.getUint16(at + offset, true);
@@ -246,8 +328,8 @@ export function readConnection(view: DataView, at: number, index: number): Conne
     options: OPTION_FLAGS.filter(([flag]) => (flags & flag) !== 0).map(([, name]) => name),
     recovered: (flags & CONNECTION_FLAG_RECOVERED) !== 0,
     proxied: (flags & CONNECTION_FLAG_PROXIED) !== 0,
-    inbound: readFlow(view, at + CONNECTION_FLOWS + Dir.Inbound * FLOW_BYTES),
-    outbound: readFlow(view, at + CONNECTION_FLOWS + Dir.Outbound * FLOW_BYTES),
+    inbound: readFlow(view, at + INBOUND),
+    outbound: readFlow(view, at + OUTBOUND),
   };
 }
 

@@ -14,7 +14,20 @@ import { MigwareError } from '../errors';
 import { reasonOf } from '../reason';
 import type { Config, ProbeConfig, ServiceConfig } from './contract';
 import type { Path, Problem } from './schema';
-import { duration, flag, integer, list, oneOf, optional, required, table, text, variant } from './schema';
+import {
+  duration,
+  flag,
+  integer,
+  list,
+  oneOf,
+  optional,
+  required,
+  size,
+  sizeText,
+  table,
+  text,
+  variant,
+} from './schema';
 import { lineOf } from './toml-lines';
 
 /** The configuration cannot be used; the message has one line for each mistake. */
@@ -25,11 +38,25 @@ export class ConfigError extends MigwareError {
 export const DEFAULT_CONTROL = '/run/migware/control.sock';
 
 /** Capacities of the core, equal to those of assembly/abi/layout.ts (a test compares them). */
-export const LIMITS = { services: 64, ports: 64, connections: 1_048_576, defaultConnections: 131_072 } as const;
+export const LIMITS = {
+  services: 64,
+  ports: 64,
+  connections: 1_048_576,
+  defaultConnections: 131_072,
+  recordPerConnection: 1_073_741_824,
+  defaultRecord: 268_435_456,
+  defaultRecordPerConnection: 67_108_864,
+  defaultComparePerConnection: 65_536,
+} as const;
 
-const MIB = 1024 * 1024;
-/** The core's memory is one 32-bit address space; half of it may be retained bytes, the rest is records. */
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+/** The core's memory is one 32-bit address space; half of it may be retained bytes. */
 const MOST_RETAINED_MB = 2048;
+const MOST_RECORDED = 2 * GIB;
+/** Of both together; the last quarter is for the records of connections. */
+const MOST_KEPT = 3 * GIB;
 /** Room for `sockaddr_un.sun_path`, its final zero left out. */
 const SOCKET_PATH_BYTES = 107;
 /** IFNAMSIZ without its final zero. */
@@ -82,7 +109,6 @@ const httpUrl = text('an http:// URL, such as "http://10.0.0.2:8080/health"', (v
 
 const command = text('a command for /bin/sh', (value) => (value.trim() === '' ? undefined : value));
 
-/** Parsed so that an answer to "why does it not work" can be given; see `unsupported`. */
 const recovery = oneOf(['resume', 'replay', 'shadow']);
 
 // --- tables ---------------------------------------------------------------------------------------------------
@@ -128,10 +154,26 @@ const service = table({
   ports: required(list(port, 'ports', LIMITS.ports)),
   replica: required(address),
   recovery: optional(recovery, 'resume' as const),
+  fallback: optional(oneOf(['reset', 'resume']), undefined),
+  on_divergence: optional(oneOf(['continue', 'reset']), undefined),
   fence: optional(command, undefined),
   fence_timeout: optional(duration(100, 600_000), 10_000),
   dead_when: optional(oneOf(['any', 'all']), 'any' as const),
   probe: optional(list(probe, 'probes', 16), undefined),
+});
+
+const DEFAULT_RECORD = {
+  memory: LIMITS.defaultRecord,
+  disk: GIB,
+  per_connection: LIMITS.defaultRecordPerConnection,
+  compare: LIMITS.defaultComparePerConnection,
+};
+
+const record = table({
+  memory: optional(size(MIB, MOST_RECORDED), DEFAULT_RECORD.memory),
+  disk: optional(size(MIB, 1024 * GIB, { orNone: true }), DEFAULT_RECORD.disk),
+  per_connection: optional(size(64 * KIB, LIMITS.recordPerConnection), DEFAULT_RECORD.per_connection),
+  compare: optional(size(4 * KIB, LIMITS.recordPerConnection), DEFAULT_RECORD.compare),
 });
 
 const document = table({
@@ -142,6 +184,7 @@ const document = table({
   connections: optional(integer(1, LIMITS.connections), LIMITS.defaultConnections),
   retained_mb: optional(integer(1, MOST_RETAINED_MB), 128),
   retained_per_connection_kb: optional(integer(64, MOST_RETAINED_MB * 1024), undefined),
+  record: optional(record, DEFAULT_RECORD),
   capture: optional(table({ buffer_mb: optional(integer(1, 2047), 128), offload: optional(flag, false) }), {
     buffer_mb: 128,
     offload: false,
@@ -177,7 +220,7 @@ export function parseConfig(source: string, file: string): Config {
   }
   const problems: Problem[] = [];
   const found = document.read(tree, [], problems);
-  if (found !== undefined) problems.push(...relations(found), ...unsupported(found));
+  if (found !== undefined) problems.push(...relations(found), ...meaningless(found), ...tooMuch(found));
   if (found === undefined || problems.length > 0) {
     throw new ConfigError(problemLines(problems, source, file));
   }
@@ -189,6 +232,12 @@ export function parseConfig(source: string, file: string): Config {
     connections: found.connections,
     retainedBytes: found.retained_mb * MIB,
     retainedPerConnectionBytes: perConnectionKb(found) * 1024,
+    record: {
+      memoryBytes: found.record.memory,
+      diskBytes: found.record.disk,
+      perConnectionBytes: found.record.per_connection,
+      comparePerConnectionBytes: found.record.compare,
+    },
     capture: { bufferBytes: found.capture.buffer_mb * MIB, offload: found.capture.offload },
     services: found.service.map(serviceConfig),
   };
@@ -207,6 +256,8 @@ function serviceConfig(found: Service): ServiceConfig {
     ports: found.ports,
     replica: found.replica,
     recovery: found.recovery,
+    fallback: found.fallback,
+    onDivergence: found.on_divergence,
     fence: found.fence,
     fenceTimeoutMs: found.fence_timeout,
     probes: probes.map((entry) => probeConfig(entry, found)),
@@ -267,12 +318,23 @@ function relations(found: Document): Problem[] {
       }
     });
   });
+  return problems;
+}
+
+/** Capacities that do not go together. */
+function tooMuch(found: Document): Problem[] {
+  const problems: Problem[] = [];
   if (perConnectionKb(found) > found.retained_mb * 1024) {
     const most = `at most retained_mb, ${found.retained_mb * 1024} KiB`;
     problems.push({
       path: ['retained_per_connection_kb'],
       text: `${perConnectionKb(found)} found, expected ${most}`,
     });
+  }
+  const left = MOST_KEPT - found.retained_mb * MIB;
+  if (found.record.memory > left && found.service.some((entry) => entry.recovery !== 'resume')) {
+    const most = `at most ${sizeText(left)} beside retained_mb = ${found.retained_mb}`;
+    problems.push({ path: ['record', 'memory'], text: `${sizeText(found.record.memory)} found, expected ${most}` });
   }
   return problems;
 }
@@ -293,12 +355,24 @@ function family(value: string): string {
   return isIPv4(value) ? 'an IPv4 address' : 'an IPv6 address';
 }
 
-/** Valid words whose meaning is not built yet. */
-function unsupported(found: Document): Problem[] {
-  return found.service.flatMap(({ recovery: policy }, index) =>
-    policy === 'resume'
-      ? []
-      : [{ path: ['service', index, 'recovery'], text: `"${policy}" found, this version has only "resume"` }],
+/** Keys of `replay` and `shadow` that somebody expects something of who resumes. */
+const NOT_WITH_RESUME = {
+  fallback: 'a connection that is resumed has nothing to fall back from',
+  on_divergence: 'what is resumed is not compared',
+} as const;
+
+function meaningless(found: Document): Problem[] {
+  return found.service.flatMap((entry, index) =>
+    (['fallback', 'on_divergence'] as const).flatMap((key) =>
+      entry.recovery !== 'resume' || entry[key] === undefined
+        ? []
+        : [
+            {
+              path: ['service', index, key],
+              text: `only with recovery = "replay" or "shadow": ${NOT_WITH_RESUME[key]}`,
+            },
+          ],
+    ),
   );
 }
 

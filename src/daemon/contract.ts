@@ -24,8 +24,21 @@ export interface Config {
   readonly retainedBytes: number;
   /** Bytes kept for one direction of one connection at most. */
   readonly retainedPerConnectionBytes: number;
+  readonly record: RecordConfig;
   readonly capture: CaptureConfig;
   readonly services: readonly ServiceConfig[];
+}
+
+/** What is kept of the clients' streams, and of the primary's output, for services that replay or shadow. */
+export interface RecordConfig {
+  /** Of all connections together, in memory; not taken when no service needs it. */
+  readonly memoryBytes: number;
+  /** Beyond it, in a file in `stateDir`; 0: none. */
+  readonly diskBytes: number;
+  /** Of one connection at most. */
+  readonly perConnectionBytes: number;
+  /** Of the primary's output, per connection, until the replica's can be compared with it. */
+  readonly comparePerConnectionBytes: number;
 }
 
 export interface CaptureConfig {
@@ -46,6 +59,13 @@ export interface ServiceConfig {
   /** IPv4 or IPv6 text of the same family: of this host, or of another machine on the segment. */
   readonly replica: string;
   readonly recovery: 'resume' | 'replay' | 'shadow';
+  /** What becomes of a connection that cannot be replayed; only without `resume`, default `reset`. */
+  readonly fallback?: 'reset' | 'resume' | undefined;
+  /**
+   * What becomes of a connection whose replica said something else than the primary; only without `resume`. Absent: it
+   * goes on when the client already has all bytes that differ, and is reset otherwise.
+   */
+  readonly onDivergence?: 'continue' | 'reset' | undefined;
   /** Run through `/bin/sh -c` before the address is taken; a failure forbids the take-over. */
   readonly fence?: string | undefined;
   /** How long the fencing command may run before it counts as failed. */
@@ -181,6 +201,8 @@ export interface ServiceReport {
   readonly handshakeWindow: number;
   /** Why the last take-over did not happen; absent when nothing stands in its way. */
   readonly refused?: string | undefined;
+  /** Connections whose replica said something else than the primary, since the daemon's start. */
+  readonly divergences: number;
   readonly failovers: readonly FailoverReport[];
 }
 
@@ -206,6 +228,17 @@ export interface StatusReport {
   readonly capture: { readonly received: number; readonly dropped: number };
   readonly ports: readonly PortReport[];
   readonly memory: { readonly connectionsUsed: number; readonly connections: number; readonly retainedBytes: number };
+  readonly record: RecordReport;
+}
+
+/** Room for records; the limits are 0 when no service needs them. */
+export interface RecordReport {
+  readonly memoryBytes: number;
+  readonly memoryLimit: number;
+  readonly diskBytes: number;
+  readonly diskLimit: number;
+  /** Records given up since the daemon's start: they had outgrown their room, or had a hole. */
+  readonly dropped: number;
 }
 
 export interface ConnectionReport {
@@ -217,7 +250,7 @@ export interface ConnectionReport {
   readonly vlan?: number | undefined;
   /** `established`, `client-fin`, ... */
   readonly state: string;
-  /** `direct`, `queued`, `syn-sent`, `confirming`, `live`. */
+  /** `direct`, `queued`, `syn-sent`, `confirming`, `withheld`, `live`. */
   readonly phase: string;
   readonly recoverable: 'recoverable' | 'at-risk' | 'lost';
   /** Why not; absent when recoverable. */
@@ -228,9 +261,22 @@ export interface ConnectionReport {
   readonly options: readonly string[];
   readonly recovered: boolean;
   readonly proxied: boolean;
+  /** Of the client's stream, kept in memory and on the disk for a replica that reads it from its first byte. */
+  readonly recordedBytes: number;
+  /** What the replica does beside the primary: opens its copy of the connection, or reads along; `null`: nothing. */
+  readonly shadow: 'opening' | 'reading' | null;
+  /** `null`: the replica has said nothing else than the primary. */
+  readonly divergence: DivergenceReport | null;
   readonly idleMs: number;
   readonly inbound: FlowReport;
   readonly outbound: FlowReport;
+}
+
+export interface DivergenceReport {
+  /** Of the first byte that differs, in the server's stream. */
+  readonly offset: number;
+  /** The client has all bytes that differ, from the primary. */
+  readonly delivered: boolean;
 }
 
 export interface FlowReport {
@@ -241,6 +287,7 @@ export interface FlowReport {
   readonly acked?: number | undefined;
   readonly mss?: number | undefined;
   readonly windowShift: number;
+  /** Not yet acknowledged, and not part of a record. */
   readonly retainedBytes: number;
 }
 

@@ -9,11 +9,13 @@
  * (state-keeper.ts), and taken back before the ports are opened. A daemon that is stopped gives everything back instead.
  */
 import { randomFillSync } from 'node:crypto';
+import { join } from 'node:path';
 import { parseAddress } from '../core/address';
 import { Core } from '../core/core';
 import { coreModule } from '../core/module';
-import { Port } from '../core/names';
+import { Counter, Port } from '../core/names';
 import { EnvironmentError } from '../errors';
+import type { PacketPort, PortError } from '../sniffer/port';
 import { reasonOf } from '../reason';
 import { habitat } from '../takeover/journal';
 import { handshakeWindow } from './backlog';
@@ -28,17 +30,22 @@ import type {
   FailoverReport,
   Logger,
   Monitor,
+  RecordConfig,
   ServiceConfig,
   StartControl,
   StartMonitor,
   StatusReport,
 } from './contract';
+import { DivergenceLog } from './divergence-log';
+import { ExtentFile } from './extent-file';
 import { Failover, FailoverError } from './failover';
 import { fence } from './fence';
 import type { Machine } from './machine';
 import { PacketLoop } from './packet-loop';
 import { PortKeeper } from './port-keeper';
+import { RecordSpill } from './record-spill';
 import { reportConnection, reportService } from './reports';
+import { shadowProblem } from './shadow';
 import { StateFile, type TakenService, type TakenState } from './state-file';
 import { StateKeeper } from './state-keeper';
 
@@ -61,6 +68,8 @@ const REMOTE_WINDOW = 64;
 /** Ports of the service address towards a remote replica: any that need no privilege elsewhere. */
 const MAP_PORTS = { mapFirst: 1024, mapLast: 65535 } as const;
 const UNRESOLVED = new Uint8Array(6);
+/** In state_dir, for as long as it takes to open it. */
+const SPILL_FILE = 'records.spill';
 
 export class Daemon implements DaemonControl {
   readonly #config: Config;
@@ -69,6 +78,8 @@ export class Daemon implements DaemonControl {
   readonly #startedMs: number;
   #core: Core | undefined;
   #loop: PacketLoop | undefined;
+  #spill: RecordSpill | undefined;
+  #divergenceLog: DivergenceLog | undefined;
   readonly #keepers = new Map<Port, PortKeeper>();
   readonly #failovers: Failover[] = [];
   readonly #monitors: Monitor[] = [];
@@ -106,17 +117,30 @@ export class Daemon implements DaemonControl {
 
   async #start(): Promise<void> {
     const { machine, log, startControl, startMonitor } = this.#parts;
-    const { connections, retainedBytes, retainedPerConnectionBytes, services } = this.#config;
+    const { connections, retainedBytes, retainedPerConnectionBytes, services, stateDir } = this.#config;
     const { state, reason } = this.#stateFile.read();
     if (reason !== undefined) log.warn({ reason }, 'the state of an earlier daemon is of no use');
     await machine.setUp(state !== undefined);
+    for (const service of services) {
+      const problem = shadowProblem(service, machine.isLocal(service));
+      if (problem !== undefined) {
+        throw new EnvironmentError(`service ${service.name}: ${problem.text}; ${problem.remedy}`);
+      }
+    }
 
     const hashKey = randomFillSync(new Uint32Array(4));
-    const core = Core.load(coreModule, { connections, retainedBytes, retainedPerConnectionBytes }, hashKey);
-    const loop = new PacketLoop(core, this.#clock, {
+    const record = this.#recordRoom();
+    const core = Core.load(coreModule, { connections, retainedBytes, retainedPerConnectionBytes, record }, hashKey);
+    if (record !== undefined && record.diskBytes > 0) {
+      const file = new ExtentFile(join(stateDir, SPILL_FILE), record.diskBytes);
+      this.#spill = new RecordSpill(core.exchange, file, log, toCoreMs(this.#clock()));
+    }
+    const events = {
       onProgress: () => this.#failovers.forEach((failover) => failover.progress()),
-      onFailure: (which, error, port) => this.#keepers.get(which)?.onFailure(error, port.stats()),
-    });
+      onFailure: (which: Port, error: PortError, port: PacketPort) =>
+        this.#keepers.get(which)?.onFailure(error, port.stats()),
+    };
+    const loop = new PacketLoop(core, this.#clock, events, this.#spill);
     this.#core = core;
     this.#loop = loop;
     for (const service of services) this.#failovers.push(await this.#addService(service, core, loop));
@@ -131,13 +155,21 @@ export class Daemon implements DaemonControl {
     const taken = () => this.#failovers.filter(({ isTaken }) => isTaken).map(toTakenService);
     this.#stateKeeper = new StateKeeper(this.#stateFile, core, taken, this.#clock, log);
     await this.#refresh();
+    const names = services.map(({ name }) => name);
+    if (record !== undefined) this.#divergenceLog = new DivergenceLog(core, names, log);
 
     for (const failover of this.#failovers) {
       const onVerdict = failover.onVerdict.bind(failover);
       this.#monitors.push(startMonitor(failover.service, this.#evidence(failover.index), onVerdict));
     }
     this.#control = await startControl(this.#config.control, this);
-    log.info({ interface: this.#config.interface, services: services.map(({ name }) => name) }, 'watching');
+    log.info({ interface: this.#config.interface, services: names }, 'watching');
+  }
+
+  /** For recorded streams; `undefined` when no service needs any. */
+  #recordRoom(): RecordConfig | undefined {
+    const { services, record } = this.#config;
+    return services.some(({ recovery }) => recovery !== 'resume') ? record : undefined;
   }
 
   async #addService(service: ServiceConfig, core: Core, loop: PacketLoop): Promise<Failover> {
@@ -152,6 +184,9 @@ export class Daemon implements DaemonControl {
       ports: service.ports,
       replicaMac,
       handshakeWindow: REMOTE_WINDOW,
+      recovery: service.recovery,
+      fallback: service.fallback,
+      onDivergence: service.onDivergence,
       echo: true,
       vlan: 0,
       ...MAP_PORTS,
@@ -231,6 +266,7 @@ export class Daemon implements DaemonControl {
   status(): StatusReport {
     const core = this.#running();
     const nowMs = this.#clock();
+    const room = this.#recordRoom();
     const surveys = core.survey(this.#failovers.length);
     const ports = [...this.#keepers.values()].map((keeper) => keeper.report());
     const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
@@ -253,14 +289,22 @@ export class Daemon implements DaemonControl {
         connections: this.#config.connections,
         retainedBytes: core.retainedBytes(),
       },
+      record: {
+        memoryBytes: core.recordedBytes(),
+        memoryLimit: room?.memoryBytes ?? 0,
+        diskBytes: this.#spill?.usedBytes ?? 0,
+        diskLimit: room?.diskBytes ?? 0,
+        dropped: Number(core.counter(Counter.RecordsLost)),
+      },
     };
   }
 
   *connections(): Generator<ConnectionReport> {
     const core = this.#running();
     for (const record of core.connections()) {
-      const service = record.service === undefined ? undefined : this.#failovers[record.service]?.service.name;
-      yield reportConnection(record, service, this.#clock());
+      const owner = record.service === undefined ? undefined : this.#failovers[record.service];
+      const spilledBytes = this.#spill?.bytesOf(record.index, record.incarnation) ?? 0;
+      yield reportConnection(record, owner, spilledBytes, this.#clock());
     }
   }
 
@@ -300,9 +344,11 @@ export class Daemon implements DaemonControl {
     for (const monitor of this.#monitors) monitor.close();
     for (const failover of this.#failovers) failover.close();
     await this.#control?.close();
-    if (!leave) this.#dismiss();
+    this.#dismiss(leave);
+    this.#divergenceLog?.close();
     for (const keeper of this.#keepers.values()) keeper.close();
     this.#loop?.close();
+    this.#spill?.close();
     if (leave) {
       await this.#stateKeeper?.leave();
       await machine.leave();
@@ -314,10 +360,13 @@ export class Daemon implements DaemonControl {
     this.#hasStopped();
   }
 
-  /** Clients of a replica that nobody translates for any more are told so: they connect again now, not in 15 minutes. */
-  #dismiss(): void {
-    for (const { index, stage } of this.#failovers) {
-      if (stage === 'recovering' || stage === 'serving') this.#core?.dismiss(index, toCoreMs(this.#clock()));
+  /**
+   * Clients of a replica that nobody translates for any more are told so: they connect again now, not in 15 minutes. A
+   * replica that shadows is told that its copies end; these are of no use to the next daemon either.
+   */
+  #dismiss(leave: boolean): void {
+    for (const { index, isTaken } of this.#failovers) {
+      if (!leave || !isTaken) this.#core?.dismiss(index, toCoreMs(this.#clock()));
     }
     this.#loop?.pump();
   }

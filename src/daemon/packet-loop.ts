@@ -24,6 +24,8 @@ const FAST_TICK_MS = 5;
  * 4 us; the bound on how long an answer waits is what counts.
  */
 const FRAMES_PER_TURN = 16;
+/** Times that recorded bytes are given back to the core between two frames. Arbitrary: 256 KiB. */
+const SUPPLIES_PER_TURN = 4;
 
 export interface PacketLoopEvents {
   /** After each frame and tick while somebody waits for the core, see `watch`. */
@@ -32,10 +34,19 @@ export interface PacketLoopEvents {
   readonly onFailure: (which: Port, error: PortError, port: PacketPort) => void;
 }
 
+/** Keeps recorded bytes that the core has no room for. Called between frames, when the receive slot is free. */
+export interface RecordKeeper {
+  /** Takes what the core hands out; at each tick. */
+  spill(nowMs: number): void;
+  /** Gives the core bytes that it waits for, while it works. @returns how many frames are to be sent, -1: it waits for none */
+  supply(nowMs: number): number;
+}
+
 export class PacketLoop {
   readonly #core: Core;
   readonly #clock: MonotonicClock;
   readonly #events: PacketLoopEvents;
+  readonly #records: RecordKeeper | undefined;
   #wire: PacketPort | undefined;
   #stack: PacketPort | undefined;
   #turn = 0;
@@ -44,7 +55,9 @@ export class PacketLoop {
   readonly #slowTimer: NodeJS.Timeout;
   #fastTimer: NodeJS.Timeout | undefined;
 
-  constructor(core: Core, clock: MonotonicClock, events: PacketLoopEvents) {
+  /** @param records absent: the core has no room for any, or no disk beside it */
+  constructor(core: Core, clock: MonotonicClock, events: PacketLoopEvents, records?: RecordKeeper) {
+    this.#records = records;
     this.#core = core;
     this.#clock = clock;
     this.#events = events;
@@ -92,6 +105,7 @@ export class PacketLoop {
     this.#send(this.#core.receive(from, length, wireLength, nowMs), nowMs);
     const isBusy = this.#core.working() > 0;
     if (isBusy && this.#fastTimer === undefined) this.#hurry();
+    if (isBusy && this.#records !== undefined) this.#supply(this.#records, nowMs);
     if ((nowMs - this.#tickedMs) >>> 0 >= (isBusy ? FAST_TICK_MS : SLOW_TICK_MS)) this.tick();
     if (this.#watched) this.#events.onProgress();
     if (from === Port.Wire && ++this.#turn >= FRAMES_PER_TURN) {
@@ -111,6 +125,14 @@ export class PacketLoop {
     }
   }
 
+  #supply(records: RecordKeeper, nowMs: number): void {
+    for (let left = SUPPLIES_PER_TURN; left > 0; left--) {
+      const n = records.supply(nowMs);
+      if (n < 0) return;
+      this.#send(n, nowMs);
+    }
+  }
+
   // --- now and then -----------------------------------------------------------------------------------------------
 
   /** The core's timers. */
@@ -118,9 +140,15 @@ export class PacketLoop {
     const nowMs = toCoreMs(this.#clock());
     this.#tickedMs = nowMs;
     this.#send(this.#core.tick(nowMs), nowMs);
+    if (this.#records !== undefined) this.#exchange(this.#records, nowMs);
     if (this.#core.working() > 0) this.#hurry();
     else this.#relax();
     if (this.#watched) this.#events.onProgress();
+  }
+
+  #exchange(records: RecordKeeper, nowMs: number): void {
+    records.spill(nowMs);
+    if (this.#core.working() > 0) this.#supply(records, nowMs);
   }
 
   /** Sends what a change of a service's state has made ready. */

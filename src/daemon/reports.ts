@@ -1,6 +1,6 @@
 /** The core's records in the words of the contract. */
 import { formatEndpoint } from '../core/address';
-import { Loss, Risk, lossName, phaseName, riskName, tcpStateName } from '../core/names';
+import { Loss, Phase, Risk, lossName, phaseName, riskName, tcpStateName } from '../core/names';
 import type { ConnectionRecord, FlowRecord, ServiceRecord } from '../core/records';
 import type { Survey } from '../core/core';
 import { fromCoreMs } from './clock';
@@ -36,21 +36,26 @@ export function reportService(
     },
     handshakeWindow: record.handshakeWindow,
     refused: failover.refused,
+    divergences: record.divergences,
     failovers: failover.reports(),
   };
 }
 
-/** @param service its name, absent when the core tracks everything */
+/**
+ * @param owner of its service; absent when the core tracks everything
+ * @param spilledBytes of the client's stream, which the core has handed out
+ */
 export function reportConnection(
   record: ConnectionRecord,
-  service: string | undefined,
+  owner: Pick<Failover, 'service' | 'isTaken'> | undefined,
+  spilledBytes: number,
   nowMs: number,
 ): ConnectionReport {
   const { risk, loss, holeSeq, holeBytes } = record;
   const recoverable = loss !== Loss.None ? 'lost' : risk !== Risk.None ? 'at-risk' : 'recoverable';
   const reasons = { lost: lossName(loss), 'at-risk': riskName(risk), recoverable: undefined };
   return {
-    service,
+    service: owner?.service.name,
     client: formatEndpoint(record.client, record.clientPort),
     server: formatEndpoint(record.server, record.serverPort),
     vlan: record.vlan === 0 ? undefined : record.vlan,
@@ -62,10 +67,26 @@ export function reportConnection(
     options: record.options,
     recovered: record.recovered,
     proxied: record.proxied,
+    recordedBytes: record.recordedBytes + spilledBytes,
+    shadow: owner?.service.recovery === 'shadow' && !owner.isTaken ? shadowOf(record.phase) : null,
+    divergence: record.divergence ?? null,
     idleMs: Math.round(nowMs - fromCoreMs(record.seenMs, nowMs)),
     inbound: reportFlow(record.inbound),
     outbound: reportFlow(record.outbound),
   };
+}
+
+function shadowOf(phase: Phase): ConnectionReport['shadow'] {
+  switch (phase) {
+    case Phase.Queued:
+    case Phase.SynSent:
+    case Phase.Confirming:
+      return 'opening';
+    case Phase.Withheld:
+      return 'reading';
+    default:
+      return null;
+  }
 }
 
 function reportFlow({ isn, end, acked, mss, windowShift, retainedBytes }: FlowRecord): FlowReport {

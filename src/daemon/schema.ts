@@ -157,6 +157,38 @@ function durationText(ms: number): string {
   return ms % 60_000 === 0 ? `${ms / 60_000}m` : ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
 }
 
+const SIZE_UNITS = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
+
+/**
+ * `"64KiB"`, `"1.5MiB"`, `"1GiB"`, or a number of bytes.
+ * @param orNone 0 is allowed, whatever the least size
+ */
+export function size(least: number, most: number, { orNone = false } = {}): Reader<number> {
+  const what = `a size from ${sizeText(least)} to ${sizeText(most)}, such as "64KiB" or "1GiB"${orNone ? ', or "0"' : ''}`;
+  return {
+    read(value, path, problems) {
+      const bytes = typeof value === 'string' ? sizeOf(value) : value;
+      const isWhole = typeof bytes === 'number' && Number.isInteger(bytes);
+      const fits = isWhole && ((orNone && bytes === 0) || (bytes >= least && bytes <= most));
+      return fits ? bytes : refuse(problems, path, value, what);
+    },
+  };
+}
+
+function sizeOf(value: string): number | undefined {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(KiB|MiB|GiB)?$/.exec(value) ?? [];
+  return number === undefined ? undefined : Math.floor(Number(number) * (unit === undefined ? 1 : unitOf(unit)));
+}
+
+function unitOf(name: string): number {
+  return SIZE_UNITS[name as keyof typeof SIZE_UNITS];
+}
+
+export function sizeText(bytes: number): string {
+  const unit = (['GiB', 'MiB', 'KiB'] as const).find((name) => bytes >= unitOf(name) && bytes % unitOf(name) === 0);
+  return unit === undefined ? `${bytes}` : `${bytes / unitOf(unit)}${unit}`;
+}
+
 function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }

@@ -20,12 +20,15 @@ import type { Program } from './program';
 import type { ServiceReport } from './service';
 import type { Server } from './wire';
 
+export const RECOVERIES = ['resume', 'replay', 'shadow'] as const;
+export type Recovery = (typeof RECOVERIES)[number];
+
 export interface DemoOptions {
   /** Path of the built `migware`, which is the daemon and every part of the demo. */
   readonly migware: string;
   /** At least 1. */
   readonly connections: number;
-  readonly recovery: 'resume';
+  readonly recovery: Recovery;
   readonly onProgress: OnProgress;
 }
 
@@ -35,7 +38,7 @@ export type OnProgress = (text: string, isStep: boolean) => void;
 export interface DemoResult {
   /** Nothing broke. */
   readonly ok: boolean;
-  readonly recovery: 'resume';
+  readonly recovery: Recovery;
   readonly connections: number;
   readonly kept: number;
   /** First missed probe to verdict, and verdict to address taken; absent when the replica did not take over. */
@@ -128,6 +131,7 @@ class Demo {
       replica: (await replica.ask<ServiceReport>('report')).connections,
       wire,
       dropped,
+      replicaReads: this.options.recovery === 'resume' ? 'rest' : 'all',
     });
     const failover = daemon.running ? this.status(daemon).services[0]?.failovers[0] : undefined;
     // The cause before its effects.
@@ -264,7 +268,7 @@ class Demo {
   }
 }
 
-function configuration(directory: string, recovery: 'resume'): string {
+function configuration(directory: string, recovery: Recovery): string {
   return [
     `interface = "${DEVICE}"`,
     `control   = "${directory}/control.sock"`,

@@ -6,6 +6,8 @@
  * taken, and each acknowledged byte must be among that. What it took but could not acknowledge any more is the replica's
  * to read, since nobody but the dead primary can know of it; it is reported, and no fault. Then the sum is exact: no byte
  * may be missing, none may be there twice. How long something took is no fault either.
+ *
+ * A replica that is given whole streams has to have read every byte by itself, and the primary's part has to be the same.
  */
 import type { ClientConnection } from './client';
 import { lines } from './numbers';
@@ -19,6 +21,8 @@ export interface Evidence {
   readonly wire: WireReport;
   /** Frames that the observer has missed: where it is blind it cannot vouch for anything. */
   readonly dropped: number;
+  /** What the replica is given of a stream: the rest (default), or all of it. */
+  readonly replicaReads?: 'rest' | 'all' | undefined;
 }
 
 export interface Bytes {
@@ -42,7 +46,7 @@ export interface Verdict {
 
 type Sums = { -readonly [name in keyof Bytes]: number };
 
-export function judge({ clients, primary, replica, wire, dropped }: Evidence): Verdict {
+export function judge({ clients, primary, replica, wire, dropped, replicaReads = 'rest' }: Evidence): Verdict {
   const sums: Sums = { written: 0, primary: 0, replica: 0, lost: 0, doubled: 0, wrong: 0, unacknowledged: 0 };
   const problems: string[] = [];
   const acknowledged = new Map(wire.connections.map((each) => [each.client, each.primaryAcknowledged]));
@@ -69,7 +73,8 @@ export function judge({ clients, primary, replica, wire, dropped }: Evidence): V
     sums.primary += claim.length;
     sums.replica += second.length;
     sums.unacknowledged += first.length - claim.length;
-    found.push(...compare(expected, [claim, second], sums));
+    if (replicaReads === 'rest') found.push(...compare(expected, [claim, second], sums));
+    else found.push(...compare(expected.slice(0, claim.length), [claim], sums), ...compare(expected, [second], sums));
     if (found.length === 0) kept++;
     else problems.push(`${local}: ${found.join('; ')}`);
   }

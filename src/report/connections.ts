@@ -2,7 +2,7 @@
  * `migware connections`, line by line: there may be a million, so no form of the output needs all of them at once, and
  * the columns of the text are as wide as what is usually in them.
  */
-import type { ConnectionReport } from '../daemon/contract';
+import type { ConnectionReport, DivergenceReport } from '../daemon/contract';
 import { bytes, duration } from './text';
 
 /** How a list is written: a beginning, each connection, an end that knows how many there were. */
@@ -29,6 +29,7 @@ const COLUMNS: readonly Column[] = [
   ['SERVED BY', 12, servedBy],
   ['IDLE', 8, ({ idleMs }) => duration(idleMs)],
   ['RETAINED', 9, ({ inbound, outbound }) => bytes(inbound.retainedBytes + outbound.retainedBytes)],
+  ['RECORDED', 9, ({ recordedBytes }) => bytes(recordedBytes)],
   ['RECOVERABLE', 0, recoverable],
 ];
 
@@ -43,11 +44,16 @@ function row(cells: readonly string[]): string {
 }
 
 /** The primary, the replica, or how far the connection has come on its way from the one to the other. */
-function servedBy({ phase }: ConnectionReport): string {
-  return phase === 'direct' ? 'primary' : phase === 'live' ? 'replica' : phase;
+function servedBy({ phase, shadow }: ConnectionReport): string {
+  return phase === 'direct' || shadow !== null ? 'primary' : phase === 'live' ? 'replica' : phase;
 }
 
-function recoverable({ recoverable: verdict, reason, hole }: ConnectionReport): string {
+function recoverable({ recoverable: verdict, reason, hole, divergence }: ConnectionReport): string {
   const where = hole === undefined ? '' : `, ${hole.bytes} bytes at ${hole.seq}`;
-  return reason === undefined ? verdict : `${verdict} (${reason}${where})`;
+  const why = reason === undefined ? '' : ` (${reason}${where})`;
+  return `${verdict}${why}${divergence === null ? '' : differs(divergence)}`;
+}
+
+function differs({ offset, delivered }: DivergenceReport): string {
+  return `, replica differs at ${offset}${delivered ? ' in what the client has' : ''}`;
 }

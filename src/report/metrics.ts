@@ -1,7 +1,7 @@
 /** Metrics for Prometheus, gathered from the daemon when they are asked for. */
 import { createServer } from 'node:http';
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { DaemonControl, ServiceReport, StatusReport } from '../daemon/contract';
+import type { DaemonControl, RecordReport, ServiceReport, StatusReport } from '../daemon/contract';
 import { EnvironmentError } from '../errors';
 import { reasonOf } from '../reason';
 
@@ -38,6 +38,7 @@ export function metricsOf(source: Source): Metrics {
   });
   const setService = makeServiceMetrics(registers);
   const setPorts = makePortMetrics(registers);
+  const setRecord = makeRecordMetrics(registers);
   return {
     contentType: registry.contentType,
     read() {
@@ -45,6 +46,7 @@ export function metricsOf(source: Source): Metrics {
       info.set({ version: status.version }, 1);
       status.services.forEach(setService);
       setPorts(status);
+      setRecord(status.record);
       for (const { kind, name, value } of source.counters()) {
         if (kind === 'refused') setCounter(refused, { reason: name }, Number(value));
         else setCounter(events, { event: name }, Number(value));
@@ -93,11 +95,15 @@ function makeServiceMetrics(registers: Registry[]): (report: ServiceReport) => v
   const recovered = counter('migware_connections_recovered_total', 'Connections continued on the replica.');
   const proxied = counter('migware_connections_proxied_total', 'New connections accepted for the replica.');
   const lost = counter('migware_connections_lost_total', 'Connections given up.');
+  const divergences = counter(
+    'migware_divergences_total',
+    'Connections whose replica said something else than the primary.',
+  );
   const failovers = counter('migware_failovers_total', 'Fail-overs since the daemon started.');
   const detection = gauge('migware_failover_detection_seconds', 'First missed probe to verdict, last fail-over.');
   const recovery = gauge('migware_failover_recovery_seconds', 'Verdict to address taken, last fail-over.');
 
-  return ({ name, state: current, primary, connections: now, failovers: past }) => {
+  return ({ name, state: current, primary, connections: now, failovers: past, divergences: diverged }) => {
     const labels = { service: name };
     connections.set({ service: name, kind: 'tracked' }, now.tracked);
     connections.set({ service: name, kind: 'recoverable' }, now.recoverable);
@@ -112,6 +118,7 @@ function makeServiceMetrics(registers: Registry[]): (report: ServiceReport) => v
     setCounter(recovered, labels, now.recovered);
     setCounter(proxied, labels, now.proxied);
     setCounter(lost, labels, now.lost);
+    setCounter(divergences, labels, diverged);
     setCounter(failovers, labels, past.length);
     const last = past.at(-1);
     if (last === undefined) return;
@@ -143,6 +150,26 @@ function makePortMetrics(registers: Registry[]): (status: StatusReport) => void 
     records.set(memory.connectionsUsed);
     capacity.set(memory.connections);
     retained.set(memory.retainedBytes);
+  };
+}
+
+function makeRecordMetrics(registers: Registry[]): (record: RecordReport) => void {
+  const labelNames = ['place'] as const;
+  const used = new Gauge({
+    name: 'migware_recorded_bytes',
+    help: "Bytes of clients' streams kept for a replica that reads them from the first one: in memory, on disk.",
+    labelNames,
+    registers,
+  });
+  const limit = new Gauge({ name: 'migware_recorded_bytes_max', help: 'Room for these.', labelNames, registers });
+  const dropped = new Counter({ name: 'migware_records_dropped_total', help: 'Recorded streams given up.', registers });
+
+  return ({ memoryBytes, memoryLimit, diskBytes, diskLimit, dropped: lost }) => {
+    used.set({ place: 'memory' }, memoryBytes);
+    used.set({ place: 'disk' }, diskBytes);
+    limit.set({ place: 'memory' }, memoryLimit);
+    limit.set({ place: 'disk' }, diskLimit);
+    setCounter(dropped, {}, lost);
   };
 }
 

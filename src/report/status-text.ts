@@ -1,17 +1,18 @@
 /** `migware status` for people. Its JSON form is the status report itself. */
 import Table from 'cli-table3';
-import type { FailoverReport, ServiceReport, StatusReport } from '../daemon/contract';
+import type { FailoverReport, RecordReport, ServiceReport, StatusReport } from '../daemon/contract';
 import { bytes, count, duration } from './text';
 import { troubles } from './troubles';
 
 export function statusText(status: StatusReport): string {
-  const { version, pid, uptimeMs, capture, memory } = status;
+  const { version, pid, uptimeMs, capture, memory, record } = status;
   const sections = [
     [
       `migware ${version}, process ${pid}, up ${duration(uptimeMs)}`,
       `captured ${count(capture.received)} frames, dropped ${count(capture.dropped)}; ` +
         `${count(memory.connectionsUsed)} of ${count(memory.connections)} records used, ` +
         `${bytes(memory.retainedBytes)} retained`,
+      ...recordLines(record),
     ].join('\n'),
     servicesTable(status.services),
     failoversTable(status.services),
@@ -22,10 +23,33 @@ export function statusText(status: StatusReport): string {
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }
 
+function recordLines({ memoryBytes, memoryLimit, diskBytes, diskLimit, dropped }: RecordReport): string[] {
+  if (memoryLimit === 0) return [];
+  const disk = diskLimit === 0 ? 'none' : `${bytes(diskBytes)} of ${bytes(diskLimit)}`;
+  const memory = `${bytes(memoryBytes)} of ${bytes(memoryLimit)}`;
+  return [`recorded streams: ${memory} in memory, ${disk} on the disk; ${count(dropped)} given up`];
+}
+
 function servicesTable(services: readonly ServiceReport[]): string {
+  // Only where the replica's output is compared.
+  const compared = services.some(({ recovery }) => recovery !== 'resume');
   return plainTable(
-    ['service', 'state', 'primary', 'replica', 'tracked', 'recoverable', 'at risk', 'recovered', 'proxied', 'lost'],
-    services.map(({ name, state, address, replica, primary, connections }) => [
+    [
+      ...[
+        'service',
+        'state',
+        'primary',
+        'replica',
+        'tracked',
+        'recoverable',
+        'at risk',
+        'recovered',
+        'proxied',
+        'lost',
+      ],
+      ...(compared ? ['diverged'] : []),
+    ],
+    services.map(({ name, state, address, replica, primary, connections, divergences }) => [
       name,
       state,
       `${address} ${primary.alive ? primary.verdict : `not ${primary.verdict === 'dead' ? 'alive' : 'seen'}`}`,
@@ -37,6 +61,7 @@ function servicesTable(services: readonly ServiceReport[]): string {
         connections.recovered,
         connections.proxied,
         connections.lost,
+        ...(compared ? [divergences] : []),
       ].map(count),
     ]),
     4,

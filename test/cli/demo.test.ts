@@ -12,8 +12,7 @@ for (const [args, expected] of [
   [['--connections', '0'], /from 1 to 2000/],
   [['--connections', '2001'], /from 1 to 2000/],
   [['--connections', '1e2'], /from 1 to 2000/],
-  [['--recovery', 'replay'], /not built yet: this version has resume only/],
-  [['--recovery', 'nonsense'], /expected resume/],
+  [['--recovery', 'nonsense'], /Allowed choices are resume, replay, shadow/],
 ] as const) {
   test(`${args.join(' ')} is a usage error that says what was expected`, (t) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, 'demo', ...args], { encoding: 'utf8' });
@@ -46,6 +45,7 @@ test('a demo in which nothing broke is told beside the figures of 2004', (t) => 
   t.regex(text, /longest silence +│ 232 ms \(under 1 ms before the crash\) +│ –/);
   t.regex(text, /bytes lost, doubled, wrong +│ 0, 0, 0 +│ –/);
   t.regex(text, /All 2,000 connections went on: 12,345 bytes were pushed, and each was read once and in order\.\n$/);
+  t.regex(demoText({ ...WELL, recovery: 'replay' }), /, and the replica has read each once and in order\.\n$/);
 });
 
 test('a demo in which something broke says what, and not without end', (t) => {

@@ -1,5 +1,14 @@
 import test from 'ava';
-import { DEFAULT_CONNECTIONS, MAX_CONNECTIONS, MAX_SERVICES, MAX_SERVICE_PORTS } from '../../assembly/abi/layout';
+import {
+  DEFAULT_COMPARE_PER_CONNECTION,
+  DEFAULT_CONNECTIONS,
+  DEFAULT_RECORD_BYTES,
+  DEFAULT_RECORD_PER_CONNECTION,
+  MAX_CONNECTIONS,
+  MAX_RECORD_PER_CONNECTION,
+  MAX_SERVICES,
+  MAX_SERVICE_PORTS,
+} from '../../assembly/abi/layout';
 import { ConfigError, LIMITS, loadConfig, parseConfig } from '../../src/daemon/config';
 
 const SERVICE = `[[service]]
@@ -30,6 +39,12 @@ test('the smallest file gets every default', (t) => {
     connections: 131072,
     retainedBytes: 128 * 1024 * 1024,
     retainedPerConnectionBytes: 8 * 1024 * 1024,
+    record: {
+      memoryBytes: 256 * 1024 * 1024,
+      diskBytes: 1024 * 1024 * 1024,
+      perConnectionBytes: 64 * 1024 * 1024,
+      comparePerConnectionBytes: 64 * 1024,
+    },
     capture: { bufferBytes: 128 * 1024 * 1024, offload: false },
     services: [
       {
@@ -38,6 +53,8 @@ test('the smallest file gets every default', (t) => {
         ports: [7000, 7001],
         replica: '10.77.0.3',
         recovery: 'resume',
+        fallback: undefined,
+        onDivergence: undefined,
         fence: undefined,
         fenceTimeoutMs: 10_000,
         probes: [{ kind: 'icmp', target: '10.77.0.2', intervalMs: 50, timeoutMs: 50, misses: 3 }],
@@ -58,12 +75,20 @@ retained_mb = 16
 retained_per_connection_kb = 256
 capture = { buffer_mb = 32, offload = true }
 
+[record]
+memory = "512MiB"
+disk = "0"
+per_connection = "1.5MiB"
+compare = 16384
+
 [[service]]
 name = "bgp"
 address = "2001:DB8:0::2"
 ports = [179]
 replica = "2001:db8::3"
-recovery = "resume"
+recovery = "replay"
+fallback = "resume"
+on_divergence = "continue"
 fence = "ipmitool chassis power off"
 fence_timeout = "1.5s"
 dead_when = "all"
@@ -98,6 +123,12 @@ command = "test -e /tmp/alive"
     connections: 1000,
     retainedBytes: 16 * 1024 * 1024,
     retainedPerConnectionBytes: 256 * 1024,
+    record: {
+      memoryBytes: 512 * 1024 * 1024,
+      diskBytes: 0,
+      perConnectionBytes: 1536 * 1024,
+      comparePerConnectionBytes: 16_384,
+    },
     capture: { bufferBytes: 32 * 1024 * 1024, offload: true },
     services: [
       {
@@ -105,7 +136,9 @@ command = "test -e /tmp/alive"
         address: '2001:db8::2',
         ports: [179],
         replica: '2001:db8::3',
-        recovery: 'resume',
+        recovery: 'replay',
+        fallback: 'resume',
+        onDivergence: 'continue',
         fence: 'ipmitool chassis power off',
         fenceTimeoutMs: 1500,
         probes: [
@@ -201,12 +234,22 @@ const REFUSALS: readonly Refusal[] = [
     message: 'f.toml:7: service[0].recovery: "restart" found, expected "resume", "replay" or "shadow"',
   },
   {
-    change: 'recovery = "replay"',
-    message: 'f.toml:7: service[0].recovery: "replay" found, this version has only "resume"',
+    change: 'recovery = "resume"\nfallback = "reset"',
+    message:
+      'f.toml:8: service[0].fallback: only with recovery = "replay" or "shadow": a connection that is resumed has nothing to fall back from',
   },
   {
-    change: 'recovery = "shadow"',
-    message: 'f.toml:7: service[0].recovery: "shadow" found, this version has only "resume"',
+    change: 'on_divergence = "continue"',
+    message:
+      'f.toml:7: service[0].on_divergence: only with recovery = "replay" or "shadow": what is resumed is not compared',
+  },
+  {
+    change: 'recovery = "shadow"\nfallback = "replay"',
+    message: 'f.toml:8: service[0].fallback: "replay" found, expected "reset" or "resume"',
+  },
+  {
+    change: 'recovery = "replay"\non_divergence = true',
+    message: 'f.toml:8: service[0].on_divergence: true found, expected "continue" or "reset"',
   },
   { change: 'fence = ["off"]', message: 'f.toml:7: service[0].fence: an array found, expected a command for /bin/sh' },
   {
@@ -218,7 +261,7 @@ const REFUSALS: readonly Refusal[] = [
   {
     change: 'colour = "red"',
     message:
-      'f.toml:7: service[0].colour: unknown key; known here: name, address, ports, replica, recovery, fence, fence_timeout, dead_when, probe',
+      'f.toml:7: service[0].colour: unknown key; known here: name, address, ports, replica, recovery, fallback, on_divergence, fence, fence_timeout, dead_when, probe',
   },
   {
     change: 'probe = []',
@@ -287,6 +330,35 @@ const TOP_REFUSALS: readonly Refusal[] = [
     change: 'retained_per_connection_kb = 131073',
     message: 'retained_per_connection_kb: 131073 found, expected at most retained_mb, 131072 KiB',
   },
+  {
+    change: 'record = { memory = "2049MiB" }',
+    message: 'record.memory: "2049MiB" found, expected a size from 1MiB to 2GiB, such as "64KiB" or "1GiB"',
+  },
+  {
+    change: 'record = { memory = "64 MiB" }',
+    message: 'record.memory: "64 MiB" found, expected a size from 1MiB to 2GiB, such as "64KiB" or "1GiB"',
+  },
+  {
+    change: 'record = { memory = 0 }',
+    message: 'record.memory: 0 found, expected a size from 1MiB to 2GiB, such as "64KiB" or "1GiB"',
+  },
+  {
+    change: 'record = { disk = "1023KiB" }',
+    message: 'record.disk: "1023KiB" found, expected a size from 1MiB to 1024GiB, such as "64KiB" or "1GiB", or "0"',
+  },
+  {
+    change: 'record = { per_connection = "1.1GiB" }',
+    message: 'record.per_connection: "1.1GiB" found, expected a size from 64KiB to 1GiB, such as "64KiB" or "1GiB"',
+  },
+  {
+    change: 'record = { compare = false }',
+    message: 'record.compare: false found, expected a size from 4KiB to 1GiB, such as "64KiB" or "1GiB"',
+  },
+  {
+    change: 'record = { size = "1GiB" }',
+    message: 'record.size: unknown key; known here: memory, disk, per_connection, compare',
+  },
+  { change: 'record = "1GiB"', message: 'record: "1GiB" found, expected a table' },
   { change: 'capture = { offload = "no" }', message: 'capture.offload: "no" found, expected true or false' },
   { change: 'capture = 64', message: 'capture: 64 found, expected a table' },
   { change: 'capture = 1979-05-27', message: 'capture: a date found, expected a table' },
@@ -298,6 +370,14 @@ for (const { change, message } of TOP_REFUSALS) {
     t.deepEqual(messages(`${change}\n${MINIMAL}`), [`f.toml:1: ${message}`]);
   });
 }
+
+test('retained and recorded bytes have to fit into one memory, where both are kept', (t) => {
+  const head = 'interface = "eth0"\nretained_mb = 2048\nrecord.memory = "1.5GiB"\n';
+  t.deepEqual(messages(head + SERVICE), []);
+  t.deepEqual(messages(`${head}${SERVICE}recovery = "replay"\n`), [
+    'f.toml:3: record.memory: 1536MiB found, expected at most 1GiB beside retained_mb = 2048',
+  ]);
+});
 
 test('missing keys are named, with the line of their table', (t) => {
   t.deepEqual(messages('[[service]]\nname = "a"\n'), [
@@ -371,5 +451,9 @@ test("the limits are the core's", (t) => {
     ports: MAX_SERVICE_PORTS,
     connections: MAX_CONNECTIONS,
     defaultConnections: DEFAULT_CONNECTIONS,
+    recordPerConnection: MAX_RECORD_PER_CONNECTION,
+    defaultRecord: DEFAULT_RECORD_BYTES,
+    defaultRecordPerConnection: DEFAULT_RECORD_PER_CONNECTION,
+    defaultComparePerConnection: DEFAULT_COMPARE_PER_CONNECTION,
   });
 });

@@ -4,15 +4,43 @@ import { parseAddress, parseMac } from '../../src/core/address';
 import { Core } from '../../src/core/core';
 import { FrameViews } from '../../src/core/frame-views';
 import { coreModule } from '../../src/core/module';
-import { Loss, Port, Reason, ServiceState, lossName, reasonName, riskName, statusName } from '../../src/core/names';
 import {
+  Counter,
+  Dir,
+  Loss,
+  Port,
+  Reason,
+  RecordState,
+  ServiceState,
+  TcpState,
+  lossName,
+  reasonName,
+  riskName,
+  statusName,
+} from '../../src/core/names';
+import {
+  CONNECTION_BYTES,
+  CONNECTION_DIVERGED_FIRST,
+  CONNECTION_DIVERGED_LAST,
+  CONNECTION_FLOWS,
+  CONNECTION_GENERATION,
+  CONNECTION_STATE,
+  FLOW_BYTES,
+  FLOW_ISN,
+  FLOW_PASSED,
+  SERVICE_FLAG_DIVERGED_CONTINUE,
+  SERVICE_FLAG_DIVERGED_RESET,
   SERVICE_FLAG_ECHO,
+  SERVICE_FLAG_FALLBACK_RESUME,
   SERVICE_FLAG_REMOTE,
+  SERVICE_FLAG_REPLAY,
+  SERVICE_FLAG_SHADOW,
   SERVICE_FLAGS,
   SERVICE_PORTS,
   SERVICE_REPLICA_MAC,
 } from '../../assembly/abi/layout';
-import { writeService } from '../../src/core/records';
+import { NO_CONNECTION } from '../../src/core/record-exchange';
+import { readConnection, writeService } from '../../src/core/records';
 import { tcpFrame } from '../support/frames';
 
 const CAPACITY = { connections: 64, retainedBytes: 1 << 20, retainedPerConnectionBytes: 1 << 18 };
@@ -70,6 +98,89 @@ test('the settings of a service are where the core reads them', (t) => {
   t.throws(() => writeService(view, 8, { ...SETTINGS, ports: new Array<number>(65).fill(1) }), {
     instanceOf: RangeError,
   });
+});
+
+test('the recovery of a service is a set of flags', (t) => {
+  const view = new DataView(new ArrayBuffer(400));
+  const flags = (choices: Partial<Parameters<typeof writeService>[2]>) => {
+    writeService(view, 0, { ...SETTINGS, echo: false, ...choices });
+    return view.getUint32(SERVICE_FLAGS, true);
+  };
+  t.is(flags({ recovery: 'resume' }), 0);
+  t.is(flags({ recovery: 'replay', fallback: 'reset' }), SERVICE_FLAG_REPLAY);
+  t.is(flags({ recovery: 'shadow', fallback: 'resume' }), SERVICE_FLAG_SHADOW | SERVICE_FLAG_FALLBACK_RESUME);
+  t.is(flags({ recovery: 'replay', onDivergence: 'continue' }), SERVICE_FLAG_REPLAY | SERVICE_FLAG_DIVERGED_CONTINUE);
+  t.is(flags({ recovery: 'shadow', onDivergence: 'reset' }), SERVICE_FLAG_SHADOW | SERVICE_FLAG_DIVERGED_RESET);
+});
+
+const RECORD = { memoryBytes: 1 << 20, perConnectionBytes: 1 << 20, comparePerConnectionBytes: 1 << 16 };
+
+test('what is recorded is told apart from what is retained', (t) => {
+  const core = Core.load(coreModule, { ...CAPACITY, record: RECORD }, KEY);
+  core.setPort(Port.Wire, 1500, parseMac('02:00:00:00:00:03') ?? new Uint8Array(6));
+  core.addService({ ...SETTINGS, vlan: 0, recovery: 'replay' });
+  const inbound = { src: '10.0.0.9', dst: '10.0.0.2', srcPort: 40000, dstPort: 7000 };
+  const outbound = { src: '10.0.0.2', dst: '10.0.0.9', srcPort: 7000, dstPort: 40000 };
+  for (const frame of [
+    tcpFrame({ ...inbound, seq: 1000, flags: 'S' }),
+    tcpFrame({ ...outbound, seq: 5000, ack: 1001, flags: 'SA' }),
+    tcpFrame({ ...inbound, seq: 1001, ack: 5001, flags: 'A' }),
+    tcpFrame({ ...inbound, seq: 1001, ack: 5001, payload: 'hello' }),
+    tcpFrame({ ...outbound, seq: 5001, ack: 1006, payload: 'hi' }),
+  ]) {
+    core.rx.set(frame);
+    core.receive(Port.Wire, frame.length, frame.length, 0);
+  }
+  const [connection] = core.connections();
+  t.like(connection, { record: RecordState.Complete, recordedBytes: 5, divergence: undefined });
+  t.deepEqual([connection?.inbound.retainedBytes, connection?.outbound.retainedBytes], [0, 2]);
+  t.true(core.recordedBytes() >= 5 && core.retainedBytes() >= 2);
+  t.deepEqual([...core.diverged()], []);
+  t.is(core.counter(Counter.RecordsLost), 0n);
+  // Nothing is tight, so nothing is handed out, and nothing is wanted back.
+  t.is(core.exchange.spill(), 0);
+  t.is(core.exchange.wanted(), NO_CONNECTION);
+  t.true(core.exchange.needs(0, connection?.incarnation ?? -1));
+  core.exchange.fail(0);
+  t.like(core.connection(0), { record: RecordState.Lost, recordedBytes: 0 });
+  t.is(riskName(core.connection(0)?.risk ?? 0), 'record-budget');
+  t.is(core.counter(Counter.RecordsLost), 1n);
+  t.false(core.exchange.needs(0, connection?.incarnation ?? -1));
+});
+
+test('a divergence is delivered when the client has acknowledged the last byte of it', (t) => {
+  const view = new DataView(new ArrayBuffer(CONNECTION_BYTES));
+  view.setUint8(CONNECTION_STATE, TcpState.Established);
+  const passed = CONNECTION_FLOWS + Dir.Outbound * FLOW_BYTES + FLOW_PASSED;
+  t.is(readConnection(view, 0, 0)?.divergence, undefined);
+  const first = 2n ** 33n;
+  view.setBigUint64(CONNECTION_DIVERGED_FIRST, first, true);
+  view.setBigUint64(CONNECTION_DIVERGED_LAST, first + 10n, true);
+  for (const [acknowledged, delivered] of [
+    [0n, false],
+    [first, false],
+    [first + 10n, false],
+    // One more for the SYN.
+    [first + 11n, true],
+  ] as const) {
+    view.setBigUint64(passed, acknowledged, true);
+    t.deepEqual(readConnection(view, 0, 0)?.divergence, { offset: 2 ** 33, delivered }, `${acknowledged}`);
+  }
+});
+
+test('connections that use one record after the other are told apart, also on the same ports', (t) => {
+  const view = new DataView(new ArrayBuffer(CONNECTION_BYTES));
+  view.setUint8(CONNECTION_STATE, TcpState.Established);
+  const isn = CONNECTION_FLOWS + Dir.Inbound * FLOW_BYTES + FLOW_ISN;
+  const seen = new Set<number | undefined>();
+  for (const generation of [0, 1, 65535]) {
+    for (const number of [0, 1, 0xffff_ffff]) {
+      view.setUint16(CONNECTION_GENERATION, generation, true);
+      view.setUint32(isn, number, true);
+      seen.add(readConnection(view, 0, 0)?.incarnation);
+    }
+  }
+  t.is(seen.size, 9);
 });
 
 test('counters have the names of what they count', (t) => {

@@ -6,6 +6,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { Config, DaemonControl, Evidence, OnVerdict, ServiceConfig } from '../../src/daemon/contract';
 import { Daemon } from '../../src/daemon/daemon';
+import { EnvironmentError } from '../../src/errors';
 import { mss, sackPermitted, tcpFrame, windowScale } from '../support/frames';
 import { parseSegment } from '../lab/host/segment';
 import { MemoryMachine } from './memory-machine';
@@ -33,6 +34,12 @@ const CONFIG: Config = {
   connections: 64,
   retainedBytes: 1 << 20,
   retainedPerConnectionBytes: 1 << 18,
+  record: {
+    memoryBytes: 1 << 20,
+    diskBytes: 1 << 22,
+    perConnectionBytes: 1 << 21,
+    comparePerConnectionBytes: 1 << 16,
+  },
   capture: { bufferBytes: 1 << 20, offload: false },
   services: [SERVICE],
 };
@@ -351,6 +358,64 @@ test('a port that fails is told, is opened again, and what it had counted stays'
   machine.wire.deliver(tcpFrame({ ...inbound, seq: 1006, ack: 5001, flags: 'PA', payload: 'again' }));
   t.like(daemon.status().ports[0], { received: 5, error: undefined });
   t.is([...daemon.connections()][0]?.inbound.end, 1011);
+});
+
+test('room for records is taken when a service needs it, and a connection tells what it has of it', async (t) => {
+  const without = await startDaemon(t);
+  connect(without);
+  const nothing = { memoryBytes: 0, memoryLimit: 0, diskBytes: 0, diskLimit: 0, dropped: 0 };
+  t.deepEqual(without.daemon.status().record, nothing);
+  t.like([...without.daemon.connections()], [{ recordedBytes: 0, shadow: null, divergence: null }]);
+
+  const bench = await startDaemon(t, { services: [{ ...SERVICE, recovery: 'replay' }] });
+  connect(bench);
+  const { record, services } = bench.daemon.status();
+  t.like(record, { memoryLimit: 1 << 20, diskBytes: 0, diskLimit: 1 << 22, dropped: 0 });
+  t.true(record.memoryBytes > 0);
+  t.like(services, [{ recovery: 'replay', divergences: 0 }]);
+  t.like([...bench.daemon.connections()], [{ recordedBytes: 5, shadow: null, divergence: null }]);
+});
+
+test('a replica that shadows reads along, and a stop ends its copies, not the clients', async (t) => {
+  const bench = await startDaemon(t, { services: [{ ...SERVICE, recovery: 'shadow' }] });
+  const { daemon, machine } = bench;
+  const read = answer(bench);
+  connect(bench);
+  const shadow = () => [...daemon.connections()][0]?.shadow;
+  t.is(shadow(), 'opening');
+  await until('the replica reads along', () => read.length > 0 && shadow() === 'reading');
+  t.deepEqual(read, ['hello']);
+  t.is(daemon.status().services[0]?.state, 'normal');
+  const before = machine.stack.sent.length;
+  await daemon.stop();
+  t.true(segmentsOf(machine.stack.sent.slice(before)).some(({ flags }) => flags.includes('R')));
+  t.deepEqual(machine.wire.sent, []);
+});
+
+test('a replica that says something else than the primary is counted, told and put into the log', async (t) => {
+  const bench = await startDaemon(t, { services: [{ ...SERVICE, recovery: 'shadow' }] });
+  const { daemon, machine, log } = bench;
+  const read = answer(bench);
+  connect(bench);
+  await until('the replica reads along', () => read.length > 0 && [...daemon.connections()][0]?.shadow === 'reading');
+  machine.wire.deliver(tcpFrame({ ...outbound, seq: 5001, ack: 1006, flags: 'PA', payload: 'Hello' }));
+  machine.wire.deliver(tcpFrame({ ...inbound, seq: 1006, ack: 5006, flags: 'A' }));
+  const replica = { src: '10.77.0.3', dst: CLIENT, srcPort: 7000, dstPort: 40000 };
+  machine.stack.deliver(tcpFrame({ ...replica, seq: 90_001, ack: 1006, flags: 'PA', payload: 'HellO' }));
+  t.like([...daemon.connections()], [{ recoverable: 'recoverable', divergence: { offset: 4, delivered: true } }]);
+  t.is(daemon.status().services[0]?.divergences, 1);
+  const line = 'the replica says something else than the primary';
+  await until('it is in the log', () => log.includes(line));
+  t.is(log.filter((each) => each === line).length, 1);
+  t.deepEqual(machine.wire.sent, []);
+});
+
+test('a replica on another machine cannot shadow, and the start says so', async (t) => {
+  const start = startDaemon(t, { services: [{ ...SERVICE, recovery: 'shadow' }] }, []);
+  await t.throwsAsync(start, {
+    instanceOf: EnvironmentError,
+    message: /^service telemetry: 10\.77\.0\.3 is not an address of this host, .*"replay" or "resume"/,
+  });
 });
 
 test('without a carrier there is no evidence against the primary', async (t) => {

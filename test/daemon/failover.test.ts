@@ -35,6 +35,7 @@ const RECORD: ServiceRecord = {
   unansweredMs: undefined,
   primaryMac: undefined,
   losses: [],
+  divergences: 0,
 };
 
 /** A fail-over and all it does, in order. */

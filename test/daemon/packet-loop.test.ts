@@ -6,6 +6,7 @@ import { Core } from '../../src/core/core';
 import { coreModule } from '../../src/core/module';
 import { Port, ServiceState } from '../../src/core/names';
 import { PacketLoop } from '../../src/daemon/packet-loop';
+import type { RecordKeeper } from '../../src/daemon/packet-loop';
 import { MemoryPort } from '../../src/sniffer/memory-port';
 import { tcpFrame } from '../support/frames';
 import { GATEWAY_MAC, HOST_MAC, WIRE_MAC } from './memory-machine';
@@ -18,7 +19,7 @@ class CountingPort extends MemoryPort {
   }
 }
 
-function open(t: ExecutionContext) {
+function open(t: ExecutionContext, records?: RecordKeeper) {
   const core = Core.load(
     coreModule,
     { connections: 64, retainedBytes: 1 << 20, retainedPerConnectionBytes: 1 << 18 },
@@ -32,10 +33,15 @@ function open(t: ExecutionContext) {
   const service = core.addService({ address, replica, ...more });
   const time = { nowMs: 1000 };
   const events: string[] = [];
-  const loop = new PacketLoop(core, () => time.nowMs, {
-    onProgress: () => events.push('progress'),
-    onFailure: (which, error) => events.push(`port ${which}: ${error.message}`),
-  });
+  const loop = new PacketLoop(
+    core,
+    () => time.nowMs,
+    {
+      onProgress: () => events.push('progress'),
+      onFailure: (which, error) => events.push(`port ${which}: ${error.message}`),
+    },
+    records,
+  );
   t.teardown(() => loop.close());
   const [wire, stack] = [new CountingPort({ device: 'wire' }), new CountingPort({ device: 'stack' })];
   loop.attach(Port.Wire, wire);
@@ -45,6 +51,7 @@ function open(t: ExecutionContext) {
 
 const SEGMENT = tcpFrame({ src: '10.0.0.9', dst: '10.0.0.2', flags: 'A' });
 const STRAY = tcpFrame({ src: '10.0.0.8', dst: '10.0.0.7', flags: 'A' });
+const OUTBOUND = { src: '10.0.0.2', dst: '10.0.0.9', srcPort: 7000, dstPort: 40000 };
 const SYN = tcpFrame({ src: '10.0.0.9', dst: '10.0.0.2', flags: 'S' });
 
 test('the wire under load leaves the stack its turn; the stack falls silent by itself', (t) => {
@@ -58,9 +65,8 @@ test('the wire under load leaves the stack its turn; the stack falls silent by i
 test('under load the core’s timers run from the frames', (t) => {
   const bench = open(t);
   const { core, loop, wire, stack, service } = bench;
-  const outbound = { src: '10.0.0.2', dst: '10.0.0.9', srcPort: 7000, dstPort: 40000 };
   wire.deliver(SYN);
-  wire.deliver(tcpFrame({ ...outbound, seq: 5000, ack: 1001, flags: 'SA' }));
+  wire.deliver(tcpFrame({ ...OUTBOUND, seq: 5000, ack: 1001, flags: 'SA' }));
   wire.deliver(tcpFrame({ src: '10.0.0.9', dst: '10.0.0.2', seq: 1001, ack: 5001 }));
   core.setServiceState(service, ServiceState.Recovery, bench.nowMs);
   loop.pump();
@@ -95,6 +101,35 @@ test('a port that fails is closed and its frames are lost, the other one goes on
   t.is(loop.port(Port.Stack), undefined);
   wire.deliver(SYN);
   t.is(core.connectionsUsed(), 1);
+});
+
+test('recorded bytes are asked for at each tick, and given back between frames while the core works', (t) => {
+  const calls: string[] = [];
+  let wanted = 0;
+  const bench = open(t, {
+    spill: () => void calls.push('spill'),
+    supply: () => {
+      calls.push('supply');
+      return --wanted < 0 ? -1 : 0;
+    },
+  });
+  const { loop, wire, core, service } = bench;
+  loop.tick();
+  wire.deliver(SYN);
+  wire.deliver(tcpFrame({ ...OUTBOUND, seq: 5000, ack: 1001, flags: 'SA' }));
+  wire.deliver(tcpFrame({ src: '10.0.0.9', dst: '10.0.0.2', seq: 1001, ack: 5001 }));
+  t.deepEqual(calls.splice(0), ['spill']);
+  core.setServiceState(service, ServiceState.Recovery, bench.nowMs);
+  loop.pump();
+  wanted = 2;
+  wire.deliver(STRAY);
+  t.deepEqual(calls.splice(0), ['supply', 'supply', 'supply']);
+  // A few at a time, however many there are.
+  wanted = 1000;
+  wire.deliver(STRAY);
+  t.is(calls.splice(0).length, 4);
+  loop.tick();
+  t.deepEqual(calls.slice(0, 2), ['spill', 'supply']);
 });
 
 test('announcements go to the wire', (t) => {

@@ -75,6 +75,18 @@ test('a stream that starts over is doubled', (t) => {
   t.like(judge(evidence({ second: lines(0, 8) })).bytes, { lost: 0, doubled: MOVED_AT, wrong: 0 });
 });
 
+test('a replica that is given whole streams has to have read them from the first byte to the last', (t) => {
+  const whole: Evidence = { ...evidence({ second: lines(0, 8) }), replicaReads: 'all' };
+  const { problems, kept, bytes } = judge(whole);
+  t.deepEqual(problems, []);
+  t.is(kept, 1);
+  t.like(bytes, { ...NOTHING_WRONG, primary: MOVED_AT, replica: WRITTEN });
+  const wrong = (second: string, first = '') => judge({ ...evidence({ first, second }), replicaReads: 'all' }).bytes;
+  t.like(wrong(lines(0, 8).slice(MOVED_AT)), { lost: MOVED_AT, doubled: 0, wrong: 0 });
+  t.like(wrong(lines(0, 8).slice(0, -9)), { lost: 9, doubled: 0, wrong: 0 });
+  t.like(wrong(lines(0, 8), `x${lines(0, 8).slice(1, MOVED_AT)}`), { lost: 0, doubled: 0, wrong: 1 });
+});
+
 test('a wrong byte is wrong and no other is', (t) => {
   const second = lines(0, 8).slice(MOVED_AT);
   const { kept, bytes } = judge(evidence({ second: `${second.slice(0, 20)}x${second.slice(21)}` }));

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { RECOVERIES } from '../../src/demo/demo';
 import type { DemoResult } from '../../src/demo/demo';
 import { LINE_BYTES } from '../../src/demo/numbers';
 
@@ -26,22 +27,24 @@ function startDemo(t: ExecutionContext, ...args: string[]) {
   return { demo, ended, left: () => [...readdirSync(folder), ...readdirSync('/run/netns').filter(isOfDemo)] };
 }
 
-test('20 connections go on, and the result says so', async (t) => {
-  const connections = 20;
-  const { demo, ended, left } = startDemo(t, '--connections', String(connections), '--json');
-  const [stdout, stderr, [code]] = await Promise.all([text(demo.stdout), text(demo.stderr), ended]);
-  t.is(code, 0, stdout + stderr);
-  const result = JSON.parse(stdout) as DemoResult;
-  t.like(result, { ok: true, recovery: 'resume', connections, kept: connections, resets: 0, problems: [] });
-  t.like(result.bytes, { lost: 0, doubled: 0, wrong: 0 });
-  const { written, primary, replica } = result.bytes;
-  t.is(primary + replica, written);
-  t.true(primary >= connections * LINE_BYTES);
-  t.true(replica >= connections * LINE_BYTES);
-  for (const key of ['detectionMs', 'recoveryMs', 'longestSilenceMs'] as const) t.true((result[key] ?? 0) > 0, key);
-  t.regex(stderr, /^recovered: 20 of 20$/m);
-  t.deepEqual(left(), []);
-});
+for (const recovery of RECOVERIES) {
+  test(`20 connections go on with ${recovery}, and the result says so`, async (t) => {
+    const connections = 20;
+    const { demo, ended, left } = startDemo(t, '--connections', '20', '--recovery', recovery, '--json');
+    const [stdout, stderr, [code]] = await Promise.all([text(demo.stdout), text(demo.stderr), ended]);
+    t.is(code, 0, stdout + stderr);
+    const result = JSON.parse(stdout) as DemoResult;
+    t.like(result, { ok: true, recovery, connections, kept: connections, resets: 0, problems: [] });
+    t.like(result.bytes, { lost: 0, doubled: 0, wrong: 0 });
+    const { written, primary, replica } = result.bytes;
+    t.is(recovery === 'resume' ? primary + replica : replica, written);
+    t.true(primary >= connections * LINE_BYTES);
+    t.true(replica >= connections * LINE_BYTES);
+    for (const key of ['detectionMs', 'recoveryMs', 'longestSilenceMs'] as const) t.true((result[key] ?? 0) > 0, key);
+    t.regex(stderr, /^recovered: 20 of 20$/m);
+    t.deepEqual(left(), []);
+  });
+}
 
 test('a demo that is interrupted leaves nothing', async (t) => {
   const { demo, ended, left } = startDemo(t, '--connections', '20');

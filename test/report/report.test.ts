@@ -55,6 +55,17 @@ telemetry  2026-01-02T03:04:05.678Z       150 ms         85 ms        100     2 
   );
 });
 
+test('status: room for records and divergences, where some service needs them', (t) => {
+  const service = serviceReport({ recovery: 'shadow', divergences: 3 });
+  const record = { memoryBytes: 12 << 20, memoryLimit: 256 << 20, diskBytes: 0, diskLimit: 2 ** 30, dropped: 1234 };
+  const text = statusText(statusReport({ services: [service], record }));
+  t.regex(text, /^recorded streams: 12 MiB of 256 MiB in memory, 0 B of 1 GiB on the disk; 1,234 given up$/m);
+  t.regex(text, / LOST {2}DIVERGED$/m);
+  t.regex(text, / 1 {9}3$/m);
+  const none = statusText(statusReport({ services: [service], record: { ...record, diskLimit: 0 } }));
+  t.regex(none, /, none on the disk; /);
+});
+
 test('a daemon that is well has no troubles', (t) => {
   t.deepEqual(troubles(statusReport()), []);
 });
@@ -127,11 +138,24 @@ test('connections: text', (t) => {
         hole: { seq: 4_000_000_000, bytes: 1460 },
       }),
     ]),
-    `SERVICE       CLIENT                 SERVER                 STATE         SERVED BY     IDLE      RETAINED   RECOVERABLE
-telemetry     10.77.0.9:40000        10.77.0.2:7000         established   primary       250 ms    0 B        recoverable
-telemetry     10.77.0.9:40000        10.77.0.2:7000         established   replica       250 ms    2 KiB      at-risk (inbound-hole, 1460 bytes at 4000000000)
+    `SERVICE       CLIENT                 SERVER                 STATE         SERVED BY     IDLE      RETAINED   RECORDED   RECOVERABLE
+telemetry     10.77.0.9:40000        10.77.0.2:7000         established   primary       250 ms    0 B        0 B        recoverable
+telemetry     10.77.0.9:40000        10.77.0.2:7000         established   replica       250 ms    2 KiB      0 B        at-risk (inbound-hole, 1460 bytes at 4000000000)
 `,
   );
+  const shadowed = { phase: 'withheld', shadow: 'reading', recordedBytes: 3 << 20 } as const;
+  const [, first = '', second = ''] = written(connectionsText, [
+    connectionReport({ ...shadowed, divergence: { offset: 120, delivered: true } }),
+    connectionReport({
+      ...shadowed,
+      shadow: null,
+      recoverable: 'at-risk',
+      reason: 'diverged',
+      divergence: { offset: 2 ** 33, delivered: false },
+    }),
+  ]).split('\n');
+  t.regex(first, / primary +250 ms +0 B +3 MiB +recoverable, replica differs at 120 in what the client has$/);
+  t.regex(second, / withheld +250 ms +0 B +3 MiB +at-risk \(diverged\), replica differs at 8589934592$/);
   t.regex(written(connectionsText, []), /no connections\n$/);
 });
 
@@ -160,17 +184,29 @@ test('metrics follow the daemon, reading by reading', async (t) => {
     'migware_capture_received_total{port="wire"} 120000',
     'migware_capture_dropped_total{port="wire"} 0',
     'migware_failovers_total{service="telemetry"} 0',
+    'migware_divergences_total{service="telemetry"} 0',
+    'migware_recorded_bytes_max{place="disk"} 0',
+    'migware_records_dropped_total 0',
   ]) {
     t.true(first.includes(line), line);
   }
   refusals = 5n;
-  status = statusReport({ services: [serviceReport({ state: 'proxy', failovers: [failoverReport()] })] });
+  status = statusReport({
+    services: [serviceReport({ state: 'proxy', failovers: [failoverReport()], divergences: 4 })],
+    record: { memoryBytes: 2048, memoryLimit: 4096, diskBytes: 65_536, diskLimit: 131_072, dropped: 7 },
+  });
   const second = await lines();
   for (const line of [
     'migware_refused_frames_total{reason="bad-ip-checksum"} 5',
     'migware_service_state{service="telemetry",state="normal"} 0',
     'migware_service_state{service="telemetry",state="proxy"} 1',
     'migware_failovers_total{service="telemetry"} 1',
+    'migware_divergences_total{service="telemetry"} 4',
+    'migware_recorded_bytes{place="memory"} 2048',
+    'migware_recorded_bytes{place="disk"} 65536',
+    'migware_recorded_bytes_max{place="memory"} 4096',
+    'migware_recorded_bytes_max{place="disk"} 131072',
+    'migware_records_dropped_total 7',
     'migware_failover_detection_seconds{service="telemetry"} 0.15',
     'migware_failover_recovery_seconds{service="telemetry"} 0.0845',
   ]) {

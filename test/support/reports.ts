@@ -30,6 +30,7 @@ export function serviceReport(change: Partial<ServiceReport> = {}): ServiceRepor
     },
     connections: { tracked: 103, recoverable: 100, atRisk: 2, recovered: 0, proxied: 0, lost: 1, halfOpen: 0 },
     handshakeWindow: 256,
+    divergences: 0,
     failovers: [],
     ...change,
   };
@@ -44,6 +45,7 @@ export function statusReport(change: Partial<StatusReport> = {}): StatusReport {
     capture: { received: 120_000, dropped: 0 },
     ports: [{ name: 'wire', device: 'eth0', up: true, received: 120_000, dropped: 0, sent: 0, sendFailed: 0 }],
     memory: { connectionsUsed: 103, connections: 131_072, retainedBytes: 65_536 },
+    record: { memoryBytes: 0, memoryLimit: 0, diskBytes: 0, diskLimit: 0, dropped: 0 },
     ...change,
   };
 }
@@ -59,6 +61,9 @@ export function connectionReport(change: Partial<ConnectionReport> = {}): Connec
     options: ['window-scale', 'sack', 'timestamps'],
     recovered: false,
     proxied: false,
+    recordedBytes: 0,
+    shadow: null,
+    divergence: null,
     idleMs: 250,
     inbound: { isn: 1000, end: 1513, acked: 1513, mss: 1460, windowShift: 7, retainedBytes: 0 },
     outbound: { isn: 2000, end: 2001, acked: 2001, mss: 1460, windowShift: 7, retainedBytes: 0 },

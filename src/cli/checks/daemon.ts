@@ -23,10 +23,16 @@ export async function* daemonFiles({ control, stateDir }: Config): AsyncIterable
   yield await leftovers(stateDir);
 }
 
-/** Whether files can be made there, or the folder itself if it does not exist yet. */
-function writable(check: string, folder: string): Finding {
+/** The folder, or the one around it that it would be made in. */
+export function nearestFolder(folder: string): string {
   let existing = folder;
   while (!existsSync(existing) && existing !== dirname(existing)) existing = dirname(existing);
+  return existing;
+}
+
+/** Whether files can be made there, or the folder itself if it does not exist yet. */
+function writable(check: string, folder: string): Finding {
+  const existing = nearestFolder(folder);
   try {
     accessSync(existing, constants.W_OK | constants.X_OK);
     return ok(check, `${folder} ${existing === folder ? 'is writable' : 'can be made'}`);

@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import { backlogFor, parseListeners } from '../../daemon/backlog';
 import type { Config, ServiceConfig } from '../../daemon/contract';
+import { shadowProblem } from '../../daemon/shadow';
 import { reasonOf } from '../../reason';
 import { plural } from '../../report/text';
 import { run } from '../../takeover/command';
@@ -19,7 +20,10 @@ const CONNECT_TIMEOUT_MS = 2000;
 export async function* replicas({ services }: Config): AsyncIterable<Finding> {
   const local = await readLocalAddresses();
   for (const service of services) {
-    yield* local.has(service.replica) ? localReplica(service) : remoteReplica(service);
+    const isLocal = local.has(service.replica);
+    const problem = shadowProblem(service, isLocal);
+    if (problem !== undefined) yield fail(`replica of ${service.name}`, problem.text, problem.remedy);
+    else yield* isLocal ? localReplica(service) : remoteReplica(service);
   }
 }
 

@@ -81,6 +81,18 @@ test('a remote replica', async (t) => {
   t.is(code, 0);
 });
 
+test('records have room, and a replica on another machine cannot shadow', async (t) => {
+  const replaying = check(await busyLab(t, { remoteReplica: true }), { service: 'recovery = "replay"' });
+  t.is(replaying.lines.filter((line) => / record\.(memory|disk): /.test(line)).length, 2);
+  const shadowing = check(await busyLab(t), { service: 'recovery = "shadow"' });
+  t.false(shadowing.lines.some((line) => line.startsWith('fail')));
+  const { code, lines } = check(await busyLab(t, { remoteReplica: true }), { service: 'recovery = "shadow"' });
+  const failed = lines.filter((line) => line.startsWith('fail'));
+  t.is(failed.length, 1);
+  t.regex(failed[0] ?? '', /^fail {2}replica of lab: 10\.77\.0\.4 is not an address of this host, .*; use recovery = /);
+  t.is(code, 3);
+});
+
 test('nothing listens where the replica should be', async (t) => {
   const remedy = 'start the service there: without it every connection is lost with the primary';
   const local = check(await busyLab(t, { replica: null }));
