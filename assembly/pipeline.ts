@@ -16,10 +16,11 @@
 import { Counter, Dir, Loss, Phase, Port, Reason, Risk, ServiceState, TcpEvent, TcpState } from './abi/codes';
 import { CONNECTION_FLAG_PROXIED, CONNECTION_FLAG_RST_PENDING, FLOW_FLAG_FIN_PENDING, NONE } from './abi/layout';
 import { count, countBy, refuse } from './memory/counters';
+import { copyMac } from './memory/ports';
 import { Ptr, RX_SLOT } from './memory/regions';
 import { txHasRoom, txReset } from './memory/transmit';
 import { isPartialChecksum, tcpChecksumValid } from './parser/checksum';
-import { ETHERNET_SRC, MAC_BYTES } from './parser/headers';
+import { ETHERNET_SRC } from './parser/headers';
 import { OptionBit, Packet, packet, PacketKind, TcpFlag } from './parser/packet';
 import { parse } from './parser/parse';
 import { seqLt } from './parser/seq';
@@ -119,7 +120,7 @@ function hearPrimary(p: Packet, nowMs: u32): void {
     s.heardMs = nowMs;
     s.heard++;
     s.unansweredMs = 0;
-    memory.copy(s.primaryMacPtr, p.frame + ETHERNET_SRC, MAC_BYTES);
+    copyMac(s.primaryMacPtr, p.frame + ETHERNET_SRC);
     i = findServiceByAddress(p.srcPtr, i + 1);
   }
 }

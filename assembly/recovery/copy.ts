@@ -170,6 +170,8 @@ export function takeOverCopy(c: Connection, s: Service, nowMs: u32): void {
   watch(c);
   makeReady(c);
   settleCopy(c, s, nowMs);
+  // Lost since the last segment: the host could not keep what it was handed.
+  if (phaseOf(c) == Phase.Withheld && !isRecording(c)) lose(c, s, Loss.RecordIncomplete);
 }
 
 /** Whether the copy has reached the client's position; what follows from that. */

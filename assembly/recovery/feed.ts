@@ -21,18 +21,20 @@ import { FLOW_FLAG_FEEDING, FLOW_FLAG_FIN, NONE } from '../abi/layout';
 import { count, countBy } from '../memory/counters';
 import { txHasRoom } from '../memory/transmit';
 import { TcpFlag } from '../parser/packet';
-import { seqDiff, seqGe, seqGt, seqLt, seqMax, seqMin } from '../parser/seq';
+import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../parser/seq';
 import { causeLimit } from '../tracker/causes';
 import {
   CONN_ACK_CLIENT,
   CONN_ACK_REPLICA,
   CONN_COPY,
+  CONN_SPILLED,
   CONN_UNPROVEN,
   Connection,
   Flow,
   flowOf,
 } from '../tracker/connection';
 import { makeReady } from '../tracker/lists';
+import { isRecording } from '../tracker/record';
 import { contiguous, firstRetained, readRetained, releaseAll } from '../tracker/retained';
 import { Service } from '../tracker/service';
 import { askAhead } from '../tracker/spill';
@@ -49,7 +51,9 @@ const FEED_RTO_MAX_MS: u32 = 8000;
 /** Arbitrary: far beyond any window, and far from where numbers wrap. */
 const FEED_WINDOW_MAX: u32 = 0x20000000;
 /** Payload of a frame for this host's stack, which takes merged ones: a 64 KiB frame would fill its window in one. */
-const STACK_PIECE_BYTES: u32 = 32768;
+const STACK_PIECE_BYTES: u32 = 61440;
+/** Of a copy on its way to this host's stack: blocks are let go of while the CPU's cache still has their headers. */
+const STACK_WINDOW_BYTES: u32 = 1048576;
 
 /** RFC 9293 3.8.3, R2: at least 100 s. A receiver that answers, if only that it has no room, is never given up. */
 const FEED_GIVE_UP_MS: u32 = 100000;
@@ -116,7 +120,8 @@ export function stepFeed(c: Connection, s: Service, dir: Dir): bool {
   const dataEnd = hasFin(f) && f.finSeq + 1 == end ? f.finSeq : end;
   const mss = isCopyFeed(c, dir) && !s.isRemote ? STACK_PIECE_BYTES : maxPayload(c, s, dir);
   const fed = fedUpTo(c, dir);
-  const granted = seqMin(feedEdge(c, dir), fed + f.feedWindow);
+  const window = isCopyFeed(c, dir) && !s.isRemote ? min<u32>(f.feedWindow, STACK_WINDOW_BYTES) : f.feedWindow;
+  const granted = seqMin(feedEdge(c, dir), fed + window);
   const heard = isCopyFeed(c, dir) ? causeLimit(c, end) : end;
   const limit = seqMin(granted, heard);
   f.feedNext = seqMax(f.feedNext, fed);
@@ -138,7 +143,10 @@ export function stepFeed(c: Connection, s: Service, dir: Dir): bool {
       continue;
     }
     if (seqGe(from, limit)) break;
-    const n = contiguous(f.kept, from, min<u32>(mss, <u32>seqDiff(seqMin(limit, dataEnd), from)));
+    const want = min<u32>(mss, <u32>seqDiff(seqMin(limit, dataEnd), from));
+    // What the primary has acknowledged is in a complete record without a hole: no need to walk it twice.
+    const isWhole = isCopyFeed(c, dir) && isRecording(c) && !c.marked(CONN_SPILLED) && seqLe(from + want, f.acked);
+    const n = isWhole ? want : contiguous(f.kept, from, want);
     const last = from + n == dataEnd && seqLt(dataEnd, heard) && dataEnd != end;
     if (!sendPiece(c, s, dir, from, n, last)) return true;
     f.feedNext = last ? end : from + n;

@@ -111,6 +111,8 @@ export function enqueue(c: Connection, s: Service, nowMs: u32): void {
 
 /** Counts the connection among those on their way to the replica. */
 export function noteRecovering(c: Connection, s: Service): void {
+  // It is, when its primary dies again before it has arrived.
+  if (c.marked(CONN_RECOVERING)) return;
   c.mark(CONN_RECOVERING);
   s.recovering++;
 }
@@ -150,7 +152,7 @@ export function serverBytesComplete(c: Connection): bool {
 /** Sends the forged SYN of a queued connection. */
 export function beginHandshake(c: Connection, s: Service, nowMs: u32): void {
   // Both can have changed in the queue: what is recorded, and what the client still lacks.
-  const obstacle = obstacleTo(c, s);
+  const obstacle = s.isTakenOver || isReplayed(c, s) ? obstacleTo(c, s) : Loss.RecordIncomplete;
   if (obstacle != Loss.None) {
     giveUp(c, s, obstacle, nowMs);
     return;
@@ -193,8 +195,6 @@ function beginAtFirstByte(c: Connection): void {
   c.copyEdge = c.serverBase;
   c.copyOffset = 0;
   c.causeNext = 0;
-  c.divergedFirst = 0;
-  c.divergedLast = 0;
   c.mark(CONN_COPY);
 }
 
@@ -347,7 +347,7 @@ function complete(c: Connection, s: Service, nowMs: u32): void {
     return;
   }
   c.phase = <u8>Phase.Withheld;
-  if (c.risk == <u8>Risk.NotShadowed) c.risk = <u8>c.lastingRisk;
+  if (c.risk == <u8>Risk.NotShadowed || (c.risk == <u8>Risk.Diverged && c.holeBytes == 0)) c.risk = <u8>c.lastingRisk;
   c.copyMs = c.startedMs + GIVE_UP_MS;
   if (!isFeeding(c, Dir.Inbound)) startFeed(c, s, Dir.Inbound, c.clientBase, nowMs);
   makeReady(c);

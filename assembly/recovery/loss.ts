@@ -150,7 +150,7 @@ export function giveUp(c: Connection, s: Service, loss: Loss, nowMs: u32): void 
   if (isOver(c)) return;
   // What it has read and nobody kept, no other can be given.
   if (recordOf(c) == RecordState.Trimmed) loseRecord(c, Risk.RecordBudget, 0, 0);
-  c.putAtRisk(Risk.NotShadowed, 0, 0);
+  c.putAtRisk(c.divergedLast != 0 ? Risk.Diverged : Risk.NotShadowed, 0, 0);
   c.copyMs = nowMs + (COPY_AGAIN_MS << min<u32>(<u32>c.copyTries, COPY_AGAIN_MAX_SHIFT));
   c.copyTries = <u8>min<u32>(<u32>c.copyTries + 1, 255);
   listActive(c);

@@ -18,6 +18,8 @@ export function probeChain(connection: u32, which: u32): usize {
       return changetype<usize>(c.uncompared);
     case 3:
       return changetype<usize>(c.ahead);
+    case 4:
+      return changetype<usize>(c.causes);
     default:
       return 0;
   }
@@ -40,4 +42,13 @@ export function probeClock(which: u32): u32 {
     default:
       return NONE;
   }
+}
+
+/** Offsets of the deltas in a record. */
+export function probeD1(): u32 {
+  return <u32>offsetof<Connection>('d1');
+}
+
+export function probeD2(): u32 {
+  return <u32>offsetof<Connection>('d2');
 }

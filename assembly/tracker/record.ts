@@ -20,6 +20,7 @@ import {
   Budget,
   changeBudget,
   contiguous,
+  firstRetained,
   firstOf,
   moveBefore,
   raiseFloor,
@@ -140,7 +141,8 @@ function onRead(c: Connection, inbound: Flow, before: u32): void {
     const needed = <u32>seqDiff(end, from);
     const kept = contiguous(inbound.kept, from, needed);
     if (kept < needed) {
-      loseRecord(c, Risk.InboundHole, from + kept, needed - kept);
+      const hole = from + kept;
+      loseRecord(c, Risk.InboundHole, hole, firstRetained(inbound.kept, hole, end) - hole);
       return;
     }
     raiseFloor(inbound.kept, end);

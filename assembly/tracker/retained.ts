@@ -181,12 +181,18 @@ function freeBlock(chain: Chain, i: u32): void {
 function blockBefore(chain: Chain, seq: u32): u32 {
   if (chain.tail != NONE && seqGe(seq, blockSeq(chain.tail))) return chain.tail;
   let found: u32 = NONE;
-  let i = chain.floor != NONE && seqGe(seq, blockSeq(chain.floor)) ? chain.floor : chain.head;
+  let i = seekBlock(chain, seq);
   while (i != NONE && !seqGt(blockSeq(i), seq)) {
     found = i;
     i = blockNext(i);
   }
   return found;
+}
+
+/** The same for a number at the end of block `i`: that one, or the next. */
+function nextBefore(i: u32, seq: u32): u32 {
+  const next = blockNext(i);
+  return next != NONE && blockSeq(next) == seq ? next : i;
 }
 
 /** Keeps a payload. The number of bytes that were refused for want of room: 0 when all is kept. */
@@ -205,14 +211,15 @@ function put(chain: Chain, seq: u32, bytes: Ptr, length: u32, bounded: bool): u3
   let at = seq;
   let from = bytes;
   let left = length;
+  let before = blockBefore(chain, at);
   while (left > 0) {
-    const before = blockBefore(chain, at);
     if (before != NONE && seqLt(at, blockEnd(before))) {
       // Already here: skip what the block covers.
       const known = min<u32>(left, <u32>seqDiff(blockEnd(before), at));
       at += known;
       from += known;
       left -= known;
+      before = nextBefore(before, at);
       continue;
     }
     const after = before == NONE ? chain.head : blockNext(before);
@@ -235,6 +242,7 @@ function put(chain: Chain, seq: u32, bytes: Ptr, length: u32, bounded: bool): u3
     at += n;
     from += n;
     left -= n;
+    before = nextBefore(target, at);
   }
   return left;
 }

@@ -81,8 +81,9 @@ export function track(c: Connection, dir: Dir, p: Packet, window: u32, trusted: 
       if (!trusted) reason = believeRst(c, sender, receiver, p);
       if (reason == Reason.None) {
         c.state = <u8>next;
-        // Nobody asks for its bytes any more. A live connection's own feed ends by itself.
-        if (phaseOf(c) != Phase.Live) {
+        // Nobody asks for its bytes any more, but a replica that still reads along when client and primary are done. A live
+        // connection's own feed ends by itself.
+        if (phaseOf(c) != Phase.Live && !(stateOf(c) == TcpState.TimeWait && c.marked(CONN_COPY))) {
           forget(sender);
           forget(receiver);
           endRecordOf(c);
@@ -219,6 +220,8 @@ function beginIncarnation(c: Connection): void {
   dropRecord(c);
   clearFlows(c);
   c.copyTries = 0;
+  c.divergedFirst = 0;
+  c.divergedLast = 0;
   c.unseen = 0;
   c.flags &= LASTING_FLAGS;
   c.risk = <u8>Risk.None;
@@ -324,7 +327,7 @@ function onSegment(c: Connection, dir: Dir, sender: Flow, receiver: Flow, p: Pac
   if (p.flags & TcpFlag.Fin) noteFin(sender, end - 1);
   if (seqGt(end, sender.end)) {
     sender.end = end;
-    if (dir == Dir.Outbound) c.unseen = 0;
+    if (dir == Dir.Outbound) c.unseen = p.segmentLength == 0 ? 1 : 0;
   }
   if (window > sender.maxWindow) sender.maxWindow = window;
   if (p.flags & TcpFlag.Ack) onAck(c, dir, receiver, p.ack, window);

@@ -6,7 +6,7 @@
  *   I    seq <= S.edge                          R has room for it
  *   II   end >= S.end - R.maxWindow             it is not older than R's largest window
  *   III  ack <= R.edge, or R.end + S.maxWindow  it acknowledges what R has sent, or was allowed to send
- *   IV   ack >= R.end - max(S.maxWindow, 66000) it is not older than a window's worth of acknowledgements
+ *   IV   ack >= R.end - max(S.maxWindow, 66000) it is not older than a window's worth of acknowledgements, or than the last
  *
  * III differs from the classic form (ack <= R.end): the tap can miss frames of R, and then S acknowledges bytes the
  * tap never saw. Inside what S itself has granted that is believable and becomes a hole; beyond it, it is forged.
@@ -32,7 +32,9 @@ export function checkWindow(c: Connection, sender: Flow, receiver: Flow, p: Pack
   }
   if ((p.flags & TcpFlag.Ack) == 0 || !receiver.has(FLOW_FLAG_SEEN)) return Reason.None;
   if (full && seqGt(p.ack, seqMax(receiver.edge, receiver.end + sender.maxWindow))) return Reason.AckAboveWindow;
-  if (seqLt(p.ack, receiver.end - max<u32>(sender.maxWindow, ACK_WINDOW) - 1)) return Reason.AckBelowWindow;
+  // No older than what is known is never too old: a replica may have gone on further than one window since.
+  const old = receiver.end - max<u32>(sender.maxWindow, ACK_WINDOW) - 1;
+  if (seqLt(p.ack, receiver.acked) && seqLt(p.ack, old)) return Reason.AckBelowWindow;
   return Reason.None;
 }
 

@@ -4,6 +4,7 @@
  */
 import test from 'ava';
 import { Port, Reason } from '../../assembly/abi/codes';
+import { SERVICE_FLAG_SHADOW } from '../../assembly/abi/layout';
 import { Flow } from '../support/flow';
 import {
   arpFrame,
@@ -118,6 +119,12 @@ const CASES: Partial<Record<Reason, Case>> = {
     icmpFrame({ src: 'fe80::9', dst: 'ff02::1:ff00:2', type: 135, ttl: 255, body: new Uint8Array(3) }),
   ),
   [Reason.UnsolicitedSynAck]: (world) => new Flow(world).primary.segment('SA'),
+  [Reason.Withheld]: (world) => {
+    world.addService({ address: '10.0.0.7', ports: [7000], flags: SERVICE_FLAG_SHADOW });
+    const flow = new Flow(world, { server: '10.0.0.7', service: 1 }).established().accept();
+    // The first answer completes its handshake: it is output already.
+    flow.confirm();
+  },
   [Reason.BadIpOption]: wire(tcpFrame({ ipOptions: Uint8Array.of(131, 7, 4, 10, 0, 0, 1) })),
 };
 

@@ -66,19 +66,25 @@ const PROBES: readonly Probe[] = BOTH.flatMap((end): Probe[] => [
     reason: Reason.SeqAboveWindow,
   },
   // II: end >= what was sent - window
-  { name: 'an old copy within a window', end, flags: 'A', at: (e) => ({ seq: seq(e, -BEHIND) }), reason: Reason.None },
+  {
+    name: 'an old copy that ends within a window',
+    end,
+    flags: 'PA',
+    at: (e) => ({ seq: seq(e, -BEHIND - 101), payload: 'x'.repeat(100) }),
+    reason: Reason.None,
+  },
   {
     name: 'data older than a window',
     end,
     flags: 'PA',
-    at: (e) => ({ seq: seq(e, -BEHIND - 100), payload: 'x' }),
+    at: (e) => ({ seq: seq(e, -BEHIND - 102), payload: 'x'.repeat(100) }),
     reason: Reason.SeqBelowWindow,
   },
   {
     name: 'a FIN older than a window',
     end,
     flags: 'FA',
-    at: (e) => ({ seq: seq(e, -BEHIND - 100) }),
+    at: (e) => ({ seq: seq(e, -BEHIND - 3) }),
     reason: Reason.SeqBelowWindow,
   },
   // III: ack <= what was granted
@@ -101,14 +107,14 @@ const PROBES: readonly Probe[] = BOTH.flatMap((end): Probe[] => [
     name: 'an old acknowledgement within a window',
     end,
     flags: 'A',
-    at: (e) => ({ ack: ack(e, -BEHIND) }),
+    at: (e) => ({ ack: ack(e, -BEHIND - 1) }),
     reason: Reason.None,
   },
   {
     name: 'an acknowledgement older than a window',
     end,
     flags: 'A',
-    at: (e) => ({ ack: ack(e, -BEHIND - 100) }),
+    at: (e) => ({ ack: ack(e, -BEHIND - 2) }),
     reason: Reason.AckBelowWindow,
   },
   // RFC 5961 3.2
@@ -210,6 +216,40 @@ for (const build of BUILDS) {
     t.is(outbound.edge, flow.primary.next + 1000 * 128);
     t.is(flow.client.data('x', { seq: flow.client.next + 4001 }).world.refused(Reason.SeqAboveWindow), 1);
     t.is(flow.client.data('x', { seq: flow.client.next + 4000 }).world.refused(Reason.SeqAboveWindow), 1);
+  });
+
+  test(`${build}: an end may be behind by the largest window of the other, when that is more`, (t) => {
+    const window = 1000 * 128;
+    for (const who of BOTH) {
+      const large = { windowShift: 7, window: 1000 };
+      const small = { windowShift: 7, window: 10 };
+      const offers = (mine: typeof large, theirs: typeof large): FlowOptions =>
+        who === 'client'
+          ? { clientOffer: mine, primaryOffer: theirs }
+          : { clientOffer: theirs, primaryOffer: mine };
+      const probe = (options: FlowOptions, overrides: (end: End) => Partial<TcpOptions>): Flow => {
+        const flow = new Flow(new World(build), options).established();
+        flow.primary.ack().client.ack();
+        const sender = who === 'client' ? flow.client : flow.primary;
+        return sender.segment('A', { seq: sender.next, ...overrides(sender) });
+      };
+      const old = (offset: number) => (end: End) => ({ seq: seq(end, offset) });
+      const slow = (offset: number) => (end: End) => ({ ack: ack(end, offset) });
+      t.is(probe(offers(small, large), old(-window - 1)).world.refused(Reason.SeqBelowWindow), 0);
+      t.is(probe(offers(small, large), old(-window - 2)).world.refused(Reason.SeqBelowWindow), 1);
+      t.is(probe(offers(large, small), slow(-window - 1)).world.refused(Reason.AckBelowWindow), 0);
+      t.is(probe(offers(large, small), slow(-window - 2)).world.refused(Reason.AckBelowWindow), 1);
+    }
+  });
+
+  test(`${build}: what the tap has not seen may be acknowledged as far as the largest window reaches`, (t) => {
+    const flow = new Flow(new World(build)).established();
+    // The window was closed since: the edge stays, and from what the server has sent it is the largest that counts.
+    flow.primary.data(1000);
+    flow.client.ack({ window: 0 });
+    t.is(flow.client.ack({ ack: flow.client.received + WINDOW + 1 }).world.refused(Reason.AckAboveWindow), 1);
+    t.is(flow.client.ack({ ack: flow.client.received + WINDOW }).world.refused(Reason.AckAboveWindow), 1);
+    t.is(flow.record().outbound.end, flow.client.received + WINDOW);
   });
 
   test(`${build}: a window scale that only one side offered is not used`, (t) => {

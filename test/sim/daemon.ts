@@ -2,23 +2,31 @@
  * The core as the daemon uses it: frames from two ports into the receive slot, what it queues sent before the next call,
  * ticks of 100 ms, or of 5 ms while there is something to do. Time is the simulation's.
  */
-import { type Loss, type Phase, Port, ServiceState } from '../../assembly/abi/codes';
+import { type Loss, type Phase, Port, type RecordState, type Risk, ServiceState } from '../../assembly/abi/codes';
 import {
   CONNECTION_BYTES,
   CONNECTION_CLIENT_PORT,
   CONNECTION_FLAGS,
   CONNECTION_FLOWS,
+  CONNECTION_GENERATION,
   CONNECTION_LOSS,
   CONNECTION_PHASE,
+  CONNECTION_RECORD,
+  CONNECTION_RISK,
   CONNECTION_SERVER_PORT,
   CONNECTION_STACK_PORT,
   CONNECTION_STATE,
   FLOW_BYTES,
   FLOW_END,
+  NONE,
   SERVICE_ADDRESS,
   SERVICE_BYTES,
+  SERVICE_DIVERGENCES,
   SERVICE_FLAGS,
+  SERVICE_FLAG_FALLBACK_RESUME,
   SERVICE_FLAG_REMOTE,
+  SERVICE_FLAG_REPLAY,
+  SERVICE_FLAG_SHADOW,
   SERVICE_HANDSHAKE_WINDOW,
   SERVICE_LOST,
   SERVICE_PORTS,
@@ -39,6 +47,7 @@ import { asCode } from '../../src/core/names';
 import { macBytes, mappedBytes } from '../support/frames';
 import { type Capacity, type Core, start } from '../support/wasm';
 import type { Clock, Timer } from './clock';
+import type { Recovery } from './scenario';
 
 const IDLE_TICK_MS = 100;
 const BUSY_TICK_MS = 5;
@@ -52,6 +61,7 @@ export interface ServicePlan {
   readonly remoteMac: string | undefined;
   readonly handshakeWindow: number;
   readonly vlan: number;
+  readonly recovery: Recovery;
 }
 
 export interface DaemonSettings {
@@ -74,7 +84,9 @@ export interface Tracked {
   readonly serverPort: number;
   readonly stackPort: number;
   readonly phase: Phase;
+  readonly risk: Risk;
   readonly loss: Loss;
+  readonly record: RecordState;
   readonly flags: number;
   /** One past the last number sent by the client, and by the server. */
   readonly inboundEnd: number;
@@ -87,6 +99,7 @@ export interface ServiceStatistics {
   readonly recovering: number;
   readonly recovered: number;
   readonly lost: number;
+  readonly divergences: number;
 }
 
 export class Daemon {
@@ -96,10 +109,13 @@ export class Daemon {
   readonly #services: number[];
   #tick: Timer | undefined;
   #announced = false;
+  /** Recorded bytes that the core has handed out, by record and generation, in order; undefined: there is no room. */
+  readonly #spilled: Map<string, Uint8Array[]> | undefined;
 
   constructor(clock: Clock, settings: DaemonSettings) {
     this.#clock = clock;
     this.#settings = settings;
+    this.#spilled = settings.services.some(({ recovery }) => recovery.disk) ? new Map() : undefined;
     this.core = start<'debug' | 'release'>(settings.build, settings.capacity);
     const { exports } = this.core;
     const none: [number, number] = [0, 0];
@@ -143,7 +159,9 @@ export class Daemon {
         serverPort: view.getUint16(at + CONNECTION_SERVER_PORT, true),
         stackPort: view.getUint16(at + CONNECTION_STACK_PORT, true),
         phase: asCode(view.getUint8(at + CONNECTION_PHASE)),
+        risk: asCode(view.getUint8(at + CONNECTION_RISK)),
         loss: asCode(view.getUint8(at + CONNECTION_LOSS)),
+        record: asCode(view.getUint8(at + CONNECTION_RECORD)),
         flags: view.getUint32(at + CONNECTION_FLAGS, true),
         inboundEnd: view.getUint32(at + CONNECTION_FLOWS + FLOW_END, true),
         outboundEnd: view.getUint32(at + CONNECTION_FLOWS + FLOW_BYTES + FLOW_END, true),
@@ -161,6 +179,7 @@ export class Daemon {
       recovering: view.getUint32(at + SERVICE_RECOVERING, true),
       recovered: view.getUint32(at + SERVICE_RECOVERED, true),
       lost: view.getUint32(at + SERVICE_LOST, true),
+      divergences: view.getUint32(at + SERVICE_DIVERGENCES, true),
     };
   }
 
@@ -215,6 +234,51 @@ export class Daemon {
         this.#settings.send(asCode(view.getUint32(at + TX_DESC_PORT, true)), bytes.slice(from, from + length));
       }
     }
+    this.#keep();
+    this.#supply();
+  }
+
+  #spillKey(connection: number): string {
+    const { exports, view } = this.core;
+    const at = (exports.connectionsBase() >>> 0) + connection * CONNECTION_BYTES;
+    return `${connection} ${view.getUint16(at + CONNECTION_GENERATION, true)}`;
+  }
+
+  /** Takes what the core hands out when its records are tight. */
+  #keep(): void {
+    const { exports, bytes } = this.core;
+    for (let n = exports.spill() >>> 0; n > 0; n = exports.spill() >>> 0) {
+      const connection = exports.spillConnection() >>> 0;
+      const key = this.#spillKey(connection);
+      const offset = exports.spillOffset() >>> 0;
+      // Of an earlier use of the tuple.
+      if (offset === 0) this.#spilled?.delete(key);
+      const kept = this.#spilled?.get(key) ?? [];
+      const length = kept.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      if (this.#spilled === undefined) {
+        exports.spillFailed(connection);
+        continue;
+      }
+      if (offset !== length) throw new Error(`spilled from ${offset} on, ${length} bytes are kept`);
+      const from = exports.rxSlot() >>> 0;
+      this.#spilled.set(key, [...kept, bytes.slice(from, from + n)]);
+    }
+  }
+
+  /** Gives back what a replica is to read next. */
+  #supply(): void {
+    const { exports, bytes } = this.core;
+    if (this.working === 0) return;
+    for (;;) {
+      const connection = exports.wantedConnection() >>> 0;
+      if (connection === NONE) return;
+      const from = exports.wantedFrom(connection) >>> 0;
+      const length = exports.wantedLength(connection) >>> 0;
+      const kept = Buffer.concat(this.#spilled?.get(this.#spillKey(connection)) ?? []).subarray(from, from + length);
+      if (kept.length !== length) throw new Error(`${length} bytes wanted from ${from} on, ${kept.length} are kept`);
+      bytes.set(kept, exports.rxSlot() >>> 0);
+      this.#flush(exports.supplyWanted(connection, length, this.nowMs));
+    }
   }
 
   #serviceAt(index: number): number {
@@ -227,10 +291,8 @@ export class Daemon {
     bytes.fill(0, at, at + SERVICE_BYTES);
     bytes.set(mappedBytes(plan.address), at + SERVICE_ADDRESS);
     bytes.set(mappedBytes(plan.replica), at + SERVICE_REPLICA);
-    if (plan.remoteMac !== undefined) {
-      bytes.set(macBytes(plan.remoteMac), at + SERVICE_REPLICA_MAC);
-      view.setUint32(at + SERVICE_FLAGS, SERVICE_FLAG_REMOTE, true);
-    }
+    if (plan.remoteMac !== undefined) bytes.set(macBytes(plan.remoteMac), at + SERVICE_REPLICA_MAC);
+    view.setUint32(at + SERVICE_FLAGS, flagsOf(plan), true);
     view.setUint16(at + SERVICE_PORT_COUNT, 1, true);
     view.setUint16(at + SERVICE_PORTS, plan.port, true);
     view.setUint32(at + SERVICE_HANDSHAKE_WINDOW, plan.handshakeWindow, true);
@@ -239,6 +301,16 @@ export class Daemon {
     if (index < 0) throw new Error(`addService answered with status ${index}`);
     return index;
   }
+}
+
+function flagsOf({ remoteMac, recovery }: ServicePlan): number {
+  const { policy, fallbackResume } = recovery;
+  return (
+    (remoteMac === undefined ? 0 : SERVICE_FLAG_REMOTE) |
+    (policy === 'replay' ? SERVICE_FLAG_REPLAY : 0) |
+    (policy === 'shadow' ? SERVICE_FLAG_SHADOW : 0) |
+    (fallbackResume ? SERVICE_FLAG_FALLBACK_RESUME : 0)
+  );
 }
 
 function macWords(text: string): [number, number] {

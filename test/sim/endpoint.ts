@@ -11,8 +11,8 @@ import { after, before, minus, plus } from './serial';
 const SYN_TIMEOUT_MS = 1000;
 /** Linux: tcp_syn_retries 6, tcp_synack_retries 5. */
 const SYN_RETRIES = 6;
-/** 2 MSL. Arbitrary, shorter than Linux' 60 s: long enough for any copy still on the simulated segment. */
-const TIME_WAIT_MS = 5000;
+/** 2 MSL. Arbitrary, shorter than Linux' 60 s: long enough for a FIN that is lost several times in a row. */
+const TIME_WAIT_MS = 20_000;
 const TIMESTAMPS_BYTES = 12;
 
 export interface TcpSettings {

@@ -17,6 +17,7 @@ export function judge(world: World, ended: boolean): string[] {
       findings.push(`conversation ${story.client.conversation.id}: ${finding}`);
     }
   }
+  if (world.tooEarly > 0) findings.push(`${world.tooEarly} frames were sent while the primary served`);
   const excused = mayLose(scenario);
   if (!ended && !(excused && world.stories.some(({ client }) => client.error === undefined))) {
     findings.push(`at rest: no, ${world.daemon.working} connections are still being worked on`);
@@ -24,6 +25,8 @@ export function judge(world: World, ended: boolean): string[] {
   for (const index of [0, 1]) {
     const { recovering, lost } = world.daemon.service(index);
     if (recovering !== 0) findings.push(`service ${index}: ${recovering} connections still count as recovering`);
+    const { divergences } = world.daemon.service(index);
+    if (divergences !== 0) findings.push(`service ${index}: ${divergences} replicas are said to differ, none does`);
     if (index === 0 && lost !== 0 && !excused) findings.push(`service 0: ${lost} connections were given up`);
   }
   if (ended && world.daemon.retainedBytes !== 0 && !excused) {
@@ -33,8 +36,10 @@ export function judge(world: World, ended: boolean): string[] {
 }
 
 /** Whether the scenario takes from the core what it would need to save every connection. */
-export function mayLose({ tap, retainedBytes, retainedPerConnection, watchMs }: Scenario): boolean {
-  return tap.loss > 0 || retainedBytes < 1 << 20 || retainedPerConnection < 1 << 20 || watchMs > 0;
+export function mayLose({ tap, retainedBytes, retainedPerConnection, watchMs, recovery }: Scenario): boolean {
+  if (tap.loss > 0 || retainedBytes < 1 << 20 || retainedPerConnection < 1 << 20 || watchMs > 0) return true;
+  if (recovery.policy === 'resume') return false;
+  return recovery.recordBytes < 1 << 20 || recovery.recordPerConnection < 1 << 20;
 }
 
 function judgeStory(story: Story, world: World): string[] {
@@ -78,8 +83,9 @@ function hasAll({ client }: Story): boolean {
 }
 
 /** Nothing but silence is forbidden. */
-function judgeAtRisk({ client, clientEnd }: Story): string[] {
+function judgeAtRisk({ client, clientEnd, reasonAtReset }: Story): string[] {
   if (client.error === 'timeout') return [`its client was left to time out`];
+  if (client.error === 'reset' && reasonAtReset === '') return [`its client was reset, and nothing says why`];
   if (client.error !== undefined) return [];
   return clientEnd?.isOpen === false ? [] : [`its client still waits (${clientEnd?.state ?? 'not begun'})`];
 }
@@ -100,11 +106,13 @@ function judgeStreams({ client, clientEnd, primary, replica }: Story): string[] 
   return findings;
 }
 
-/** The replica begins where the primary's words ended: no byte missing, none doubled. */
-function judgeBase({ client, primaryAcknowledged, primarySent, replica, proxied }: Story): string[] {
+/** The replica begins where the primary's words ended: no byte missing, none doubled. Or it begins at the first one. */
+function judgeBase({ client, primaryAcknowledged, primarySent, replica, proxied, copied }: Story): string[] {
   if (replica === undefined || proxied) return [];
   const { up, down } = client.conversation;
   const findings: string[] = [];
+  if (copied)
+    return replica.base.up === 0 ? [] : [`the replica reads from ${replica.base.up}, not from the first byte`];
   if (replica.base.up !== Math.min(primaryAcknowledged, up)) {
     findings.push(`the replica reads from ${replica.base.up}, the primary had acknowledged ${primaryAcknowledged}`);
   }

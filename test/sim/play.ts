@@ -29,8 +29,8 @@ export function play(scenario: Scenario, prepare: (world: World) => void = () =>
 }
 
 /** Plays a seed, with changes if any; the message of a failure, undefined when all is well. */
-export function complaint(seed: number, changes: Partial<Scenario> = {}): string | undefined {
-  const scenario = { ...drawScenario(seed), ...changes };
+export function complaint(seed: number, changes: Partial<Scenario> = {}, draw = drawScenario): string | undefined {
+  const scenario = { ...draw(seed), ...changes };
   const { findings } = play(scenario);
   if (findings.length === 0) return undefined;
   return [`seed ${seed}, frames in ${record(scenario)}`, ...findings].join('\n  ');

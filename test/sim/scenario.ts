@@ -32,7 +32,32 @@ export interface Scenario {
   readonly retainedPerConnection: number;
   /** The core's millisecond clock at the start. */
   readonly clockBase: number;
+  readonly recovery: Recovery;
 }
+
+/** Which state the replica is given, and what there is for it. */
+export interface Recovery {
+  readonly policy: 'resume' | 'replay' | 'shadow';
+  /** A connection that cannot be replayed is resumed; otherwise it is reset. */
+  readonly fallbackResume: boolean;
+  readonly recordBytes: number;
+  readonly recordPerConnection: number;
+  readonly comparePerConnection: number;
+  /** Whether the host has a file for what outgrows the memory. */
+  readonly disk: boolean;
+  /** How fast the replica writes, if not as the primary does. */
+  readonly replicaPace: { readonly chunk: number; readonly everyMs: number } | undefined;
+}
+
+const RESUME: Recovery = {
+  policy: 'resume',
+  fallbackResume: false,
+  recordBytes: 0,
+  recordPerConnection: 0,
+  comparePerConnection: 0,
+  disk: false,
+  replicaPace: undefined,
+};
 
 export interface Crash {
   readonly atMs: number;
@@ -90,6 +115,31 @@ export function drawScenario(seed: number): Scenario {
     retainedBytes: small ? shape.pick([0, 8192, 32768]) : 8 << 20,
     retainedPerConnection: small || shape.chance(0.05) ? shape.pick([1000, 16384]) : 1 << 20,
     clockBase: shape.chance(0.3) ? (0x1_0000_0000 - shape.int(0, 3000)) >>> 0 : shape.u32(),
+    recovery: RESUME,
+  };
+}
+
+/** The same for a replica that is given the client's stream from its first byte. */
+export function drawCopyScenario(seed: number): Scenario {
+  const scenario = drawScenario(seed);
+  const random = new Random(seed ^ 0xc0b1);
+  const policy = random.pick(['replay', 'shadow']);
+  const small = random.chance(0.15);
+  return {
+    ...scenario,
+    // Beside the primary a replica reads along on this host only.
+    remoteReplica: scenario.remoteReplica && policy === 'replay',
+    recovery: {
+      policy,
+      fallbackResume: random.chance(0.3),
+      recordBytes: small ? random.pick([0, 16384, 131072]) : 8 << 20,
+      recordPerConnection: small || random.chance(0.05) ? random.pick([1000, 20_000]) : 4 << 20,
+      comparePerConnection: random.pick([0, 3000, 65536]),
+      disk: random.chance(0.5),
+      replicaPace: random.chance(0.4)
+        ? { chunk: random.pick([100, 1460, 5000]), everyMs: random.pick([0, 1, 5, 20]) }
+        : undefined,
+    },
   };
 }
 

@@ -2,7 +2,7 @@
  * A scenario played: hosts on a hub, the core at its tap, a replica behind it, a crash. Keeps what happened; judging it
  * is the judge's business.
  */
-import { Phase, Port } from '../../assembly/abi/codes';
+import { Loss, Phase, Port, RecordState, Risk } from '../../assembly/abi/codes';
 import { CONNECTION_FLAG_PROXIED } from '../../assembly/abi/layout';
 import { Clock } from './clock';
 import { type Base, Client, Server } from './conversation';
@@ -47,6 +47,10 @@ export interface Story {
   replicaEnd: Endpoint | undefined;
   /** Whether the replica's connection is new, or continues the primary's. */
   proxied: boolean;
+  /** Whether the replica has to read, and to say, everything from the first byte on. */
+  copied: boolean;
+  /** What the record said when the client was reset: a reason, or that there was none to say. */
+  reasonAtReset: string | undefined;
   /** The client's connection when the service moved: undefined when it had not begun, false when it was over. */
   openAtFailOver: boolean | undefined;
 }
@@ -60,6 +64,8 @@ export class World {
   readonly replicaHost: Host;
   /** What the core's records said when the service had just moved. */
   atFailOver: readonly Tracked[] = [];
+  /** Frames the core sent to the segment while the primary served: never expected. */
+  tooEarly = 0;
   /** Sees every frame: a recorder. Frames of the private link come with Port.Stack. */
   onFrame: (port: Port, frame: Uint8Array, timeMs: number) => void = () => {};
   readonly #random: Random;
@@ -68,6 +74,7 @@ export class World {
   readonly #serviceAddress: string;
   readonly #replicaAddress: string;
   readonly #merger: Merger;
+  #failedOver = false;
 
   constructor(scenario: Scenario) {
     this.scenario = scenario;
@@ -85,6 +92,9 @@ export class World {
         connections: CONNECTIONS,
         retainedBytes: scenario.retainedBytes,
         retainedPerConnection: scenario.retainedPerConnection,
+        recordBytes: scenario.recovery.recordBytes,
+        recordPerConnection: scenario.recovery.recordPerConnection,
+        comparePerConnection: scenario.recovery.comparePerConnection,
       },
       wireMac: BACKUP_MAC,
       wireMtu: WIRE_MTU,
@@ -146,19 +156,23 @@ export class World {
   }
 
   #servicePlan(port: number): ServicePlan {
-    const { remoteReplica, tags, handshakeWindow } = this.scenario;
+    const { remoteReplica, tags, handshakeWindow, recovery } = this.scenario;
     return {
       address: this.#serviceAddress,
       replica: this.#replicaAddress,
       port,
       remoteMac: remoteReplica ? REMOTE_MAC : undefined,
       handshakeWindow,
+      recovery,
       vlan: tags[0]?.vid ?? 0,
     };
   }
 
   #fromCore(port: Port, frame: Uint8Array): void {
-    if (port === Port.Wire) return this.#hub.send('backup', frame);
+    if (port === Port.Wire) {
+      if (!this.#failedOver) this.tooEarly++;
+      return this.#hub.send('backup', frame);
+    }
     this.onFrame(Port.Stack, frame, this.clock.nowMs);
     this.clock.after(STACK_DELAY_MS, () => this.replicaHost.receive(decode(frame)));
   }
@@ -189,6 +203,8 @@ export class World {
       replica: undefined,
       replicaEnd: undefined,
       proxied: false,
+      copied: false,
+      reasonAtReset: undefined,
       openAtFailOver: undefined,
     };
     this.clock.after(startMs, () => {
@@ -243,6 +259,13 @@ export class World {
       .find((c) => c.stackPort === remotePort && c.serverPort === localPort && c.phase !== Phase.Direct);
   }
 
+  #reason(clientPort: number): string {
+    const record = this.daemon.connections().find((c) => c.clientPort === clientPort);
+    if (record === undefined) return UNKNOWN;
+    if (record.loss !== Loss.None) return `loss ${record.loss}`;
+    return record.risk === Risk.None ? '' : `risk ${record.risk}`;
+  }
+
   readonly #stackPorts = new Map<number, Story>();
 
   #replicaStory({ remotePort }: Tuple): Story {
@@ -252,16 +275,25 @@ export class World {
   /** Tells the replica's application where to go on: from the numbers of the forged SYN, and of the core's record. */
   #onReplicaSyn(tuple: Tuple, syn: Segment): Server {
     const record = this.#record(tuple);
-    if (record === undefined) throw new Error(`the replica was sent a SYN that belongs to no record`);
+    if (record === undefined) {
+      const ended = this.daemon.connections().find(({ stackPort }) => stackPort === tuple.remotePort);
+      if (ended === undefined) throw new Error(`the replica was sent a SYN that belongs to no record`);
+      // Its copy ended while the SYN was on its way: what answers it is reset.
+      return new Server(this.clock, this.#storyOf(ended.clientPort).client.conversation);
+    }
     const story = this.#storyOf(record.clientPort);
     this.#stackPorts.set(tuple.remotePort, story);
+    const { recovery } = this.scenario;
     story.proxied = (record.flags & CONNECTION_FLAG_PROXIED) !== 0;
+    story.copied = !story.proxied && recovery.policy !== 'resume' && record.record === RecordState.Complete;
     const { clientEnd } = story;
     if (clientEnd === undefined) throw new Error(`conversation ${record.clientPort} has not begun`);
     const base: Base = story.proxied
       ? { up: 0, down: 0 }
-      : { up: minus(syn.seq, clientEnd.iss), down: minus(record.outboundEnd, clientEnd.irs) - 1 };
-    story.replica = new Server(this.clock, story.client.conversation, base);
+      : story.copied
+        ? { up: minus(syn.seq, clientEnd.iss), down: 0 }
+        : { up: minus(syn.seq, clientEnd.iss), down: minus(record.outboundEnd, clientEnd.irs) - 1 };
+    story.replica = new Server(this.clock, { ...story.client.conversation, ...recovery.replicaPace }, base);
     return story.replica;
   }
 
@@ -279,6 +311,7 @@ export class World {
     this.clock.after(atMs + detectMs, () => {
       for (const story of this.stories) story.openAtFailOver = story.clientEnd?.isOpen;
       this.atFailOver = this.daemon.connections();
+      this.#failedOver = true;
       this.daemon.failOver();
     });
   }
@@ -293,13 +326,20 @@ export class World {
     }
   }
 
-  #isOver({ client, clientEnd, replica, replicaEnd }: Story): boolean {
+  #isOver(story: Story): boolean {
+    const { client, clientEnd, replica, replicaEnd } = story;
     if (clientEnd === undefined) return false;
-    if (client.error !== undefined) return true;
+    if (client.error !== undefined) {
+      story.reasonAtReset ??= this.#reason(client.conversation.clientPort);
+      return true;
+    }
     if (replica && replicaEnd && replica.error === undefined && (replicaEnd.isOpen || !replica.ended)) return false;
     return !clientEnd.isOpen && client.ended;
   }
 }
+
+/** For messages. */
+const UNKNOWN = 'no record';
 
 function noteSent(story: Story): void {
   const sender = story.primaryEnd?.sender;

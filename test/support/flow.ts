@@ -142,12 +142,16 @@ export class End {
   }
 }
 
+const carries = ({ payload, flags }: Segment): boolean => payload.length > 0 || flags.includes('F');
+
 export class Flow {
   readonly client: End;
   readonly primary: End;
   readonly stack: End;
   readonly options: Required<FlowOptions>;
+  /** What the core sent in answer to the last step, and to all of them. */
   sent: Sent[] = [];
+  readonly all: Sent[] = [];
   #stackPort: number;
 
   constructor(
@@ -254,6 +258,11 @@ export class Flow {
     return this.take().stack.ack();
   }
 
+  /** A replica reads along: its handshake is complete, its output is withheld. */
+  shadowed(): Flow {
+    return this.established().accept().confirm();
+  }
+
   recovered(): Flow {
     return this.crash().accept().confirm();
   }
@@ -270,21 +279,47 @@ export class Flow {
     return this;
   }
 
-  /** Segments of the last step for the replica. */
-  toReplica(): Segment[] {
+  /** Segments of the last step (or of others) for the replica. */
+  toReplica(sent = this.sent): Segment[] {
     const { remote, replicaAddress } = this.options;
     const port = remote ? Port.Wire : Port.Stack;
-    return this.sent.filter(
+    return sent.filter(
       (frame) => frame.kind === 'tcp' && frame.port === port && frame.dst === replicaAddress,
     ) as Segment[];
   }
 
-  /** Segments of the last step for the client. */
-  toClient(): Segment[] {
+  /** The same for the client. */
+  toClient(sent = this.sent): Segment[] {
     const { client } = this.options;
-    return this.sent.filter(
+    return sent.filter(
       (frame) => frame.kind === 'tcp' && frame.port === Port.Wire && frame.dst === client,
     ) as Segment[];
+  }
+
+  /** The bytes that reached the replica, or the client, as a stream: numbers from `from` on, the first copy of each. */
+  stream(segments: readonly Segment[], from: number): string {
+    const bytes = new Map<number, number>();
+    for (const { seq, payload } of segments) {
+      for (const [i, byte] of payload.entries()) {
+        const at = (seq + i - from) | 0;
+        if (at >= 0 && !bytes.has(at)) bytes.set(at, byte);
+      }
+    }
+    const stream: number[] = [];
+    for (let at = 0, byte = bytes.get(0); byte !== undefined; byte = bytes.get(++at)) stream.push(byte);
+    return Buffer.from(stream).toString('latin1');
+  }
+
+  /** The replica acknowledges what it gets until nothing more comes. */
+  drainToReplica(): this {
+    for (let rounds = 0; this.toReplica().some(carries) && rounds < 10_000; rounds++) this.take().stack.ack();
+    return this;
+  }
+
+  /** The same for the client. */
+  drainToClient(): this {
+    for (let rounds = 0; this.toClient().some(carries) && rounds < 10_000; rounds++) this.take().client.ack();
+    return this;
   }
 
   // --- frames ---------------------------------------------------------------------------------------------------
@@ -327,7 +362,7 @@ export class Flow {
     if (overrides.seq === undefined) {
       end.next = (end.next + length) >>> 0;
       // On the tap what one end sends has reached the other; behind the core the flow says when it does.
-      if (!this.#moved) end.peer.received = end.next;
+      if (!this.#moved && end !== this.stack) end.peer.received = end.next;
     }
     const port = end === this.stack && !this.options.remote ? Port.Stack : Port.Wire;
     return this.note(this.world.receive(port, frame));
@@ -339,6 +374,7 @@ export class Flow {
 
   note(sent: Sent[]): this {
     this.sent = sent;
+    this.all.push(...sent);
     return this;
   }
 

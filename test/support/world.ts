@@ -8,6 +8,7 @@ import {
   type Phase,
   Port,
   Reason,
+  type RecordState,
   type Risk,
   type ServiceState,
   TcpState,
@@ -16,6 +17,8 @@ import {
   CONNECTION_BYTES,
   CONNECTION_CLIENT,
   CONNECTION_CLIENT_PORT,
+  CONNECTION_DIVERGED_FIRST,
+  CONNECTION_DIVERGED_LAST,
   CONNECTION_FLAGS,
   CONNECTION_FLOWS,
   CONNECTION_GENERATION,
@@ -23,6 +26,7 @@ import {
   CONNECTION_HOLE_SEQ,
   CONNECTION_LOSS,
   CONNECTION_PHASE,
+  CONNECTION_RECORD,
   CONNECTION_RISK,
   CONNECTION_SEEN_MS,
   CONNECTION_STACK_PORT,
@@ -38,9 +42,11 @@ import {
   FLOW_ISN,
   FLOW_MAX_WINDOW,
   FLOW_MSS,
+  FLOW_PASSED,
   FLOW_RETAINED_BYTES,
   FLOW_TSVAL,
   FLOW_WINDOW_SHIFT,
+  NONE,
   RX_HEADROOM,
   SERVICE_ADDRESS,
   SERVICE_BYTES,
@@ -65,7 +71,7 @@ import {
 import { asCode } from '../../src/core/names';
 import { macBytes, mappedBytes } from './frames';
 import { type Sent, readSent } from './sent';
-import { type Build, type Capacity, type Core, start } from './wasm';
+import { type Build, type Capacity, type Core, SMALL, start } from './wasm';
 
 export const MAC = {
   client: '02:00:00:00:00:01',
@@ -86,6 +92,8 @@ export interface ServiceOptions {
   readonly ports?: readonly number[];
   readonly remote?: boolean;
   readonly echo?: boolean;
+  /** More SERVICE_FLAG_*. */
+  readonly flags?: number;
   readonly handshakeWindow?: number;
   readonly vlan?: number;
   readonly mapFirst?: number;
@@ -97,6 +105,8 @@ export interface WorldOptions {
   readonly services?: readonly ServiceOptions[];
   readonly wireMtu?: number;
   readonly stackMtu?: number;
+  /** Stands between the world and the core, to look on. */
+  readonly through?: <B extends Build>(core: Core<B>, capacity: Capacity) => Core<B>;
 }
 
 /** The u32 fields of one direction. */
@@ -112,6 +122,8 @@ export interface FlowRecord {
   readonly windowShift: number;
   readonly flags: number;
   readonly retained: number;
+  /** Numbers acknowledged in all. */
+  readonly passed: number;
 }
 
 export interface ConnectionRecord {
@@ -128,8 +140,23 @@ export interface ConnectionRecord {
   readonly seenMs: number;
   readonly holeSeq: number;
   readonly holeBytes: number;
+  readonly record: RecordState;
+  /** Offsets in the server's stream: the first byte that differed, and one past the last. */
+  readonly diverged: readonly [first: number, end: number];
   readonly inbound: FlowRecord;
   readonly outbound: FlowRecord;
+}
+
+export interface Spilled {
+  readonly connection: number;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface Wanted {
+  readonly connection: number;
+  readonly from: number;
+  readonly length: number;
 }
 
 /** Behind the captured frame, where nothing may be written. */
@@ -147,7 +174,8 @@ export class World<B extends Build = Build> {
 
   constructor(build: B, options: WorldOptions = {}) {
     const { capacity = {}, services = [{}], wireMtu = 1500, stackMtu = 65535 } = options;
-    this.core = start(build, capacity);
+    const core = start(build, capacity);
+    this.core = options.through?.(core, { ...SMALL, ...capacity }) ?? core;
     this.#rx = this.core.exports.rxSlot() >>> 0;
     this.setPort(Port.Wire, wireMtu, MAC.daemon, '00:00:00:00:00:00');
     this.setPort(Port.Stack, stackMtu, MAC.gateway, MAC.stack);
@@ -172,7 +200,7 @@ export class World<B extends Build = Build> {
     bytes.set(macBytes(MAC.remote), at + SERVICE_REPLICA_MAC);
     view.setUint16(at + SERVICE_PORT_COUNT, ports.length, true);
     for (const [i, port] of ports.entries()) view.setUint16(at + SERVICE_PORTS + 2 * i, port, true);
-    const flags = (remote ? SERVICE_FLAG_REMOTE : 0) | (echo ? SERVICE_FLAG_ECHO : 0);
+    const flags = (remote ? SERVICE_FLAG_REMOTE : 0) | (echo ? SERVICE_FLAG_ECHO : 0) | (options.flags ?? 0);
     view.setUint32(at + SERVICE_FLAGS, flags, true);
     view.setUint32(at + SERVICE_HANDSHAKE_WINDOW, options.handshakeWindow ?? 0, true);
     view.setUint16(at + SERVICE_VLAN, options.vlan ?? 0, true);
@@ -228,6 +256,39 @@ export class World<B extends Build = Build> {
     this.#ok(this.core.exports.setQuarantine(service, on ? 1 : 0));
   }
 
+  /** The host is about to stop. */
+  dismiss(service = 0): Sent[] {
+    this.#ok(this.core.exports.dismiss(service, this.now >>> 0));
+    return this.pump();
+  }
+
+  /** Recorded bytes that the core hands out, undefined when it has no need to. */
+  spill(): Spilled | undefined {
+    const { exports, bytes } = this.core;
+    const length = exports.spill() >>> 0;
+    if (length === 0) return undefined;
+    const connection = exports.spillConnection() >>> 0;
+    return { connection, offset: exports.spillOffset() >>> 0, bytes: bytes.slice(this.#rx, this.#rx + length) };
+  }
+
+  spillFailed(connection: number): void {
+    this.#ok(this.core.exports.spillFailed(connection));
+  }
+
+  /** What a feed asks the host for, undefined when none does. */
+  wanted(): Wanted | undefined {
+    const { exports } = this.core;
+    const connection = exports.wantedConnection() >>> 0;
+    if (connection === NONE) return undefined;
+    return { connection, from: exports.wantedFrom(connection) >>> 0, length: exports.wantedLength(connection) >>> 0 };
+  }
+
+  supply(connection: number, given: Uint8Array): Sent[] {
+    const { exports, bytes } = this.core;
+    bytes.set(given, this.#rx);
+    return this.#sent(exports.supplyWanted(connection, given.length, this.now >>> 0));
+  }
+
   announce(service = 0): Sent[] {
     return this.#sent(this.core.exports.announce(service));
   }
@@ -266,6 +327,10 @@ export class World<B extends Build = Build> {
     return this.core.exports.retainedUsed() >>> 0;
   }
 
+  recordedUsed(): number {
+    return this.core.exports.recordedUsed() >>> 0;
+  }
+
   /** Bytes of a record, for comparisons. */
   recordBytes(index: number): Uint8Array {
     const at = this.#record(index);
@@ -289,6 +354,7 @@ export class World<B extends Build = Build> {
         windowShift: view.getUint8(f + FLOW_WINDOW_SHIFT),
         flags: view.getUint8(f + FLOW_FLAGS),
         retained: view.getUint32(f + FLOW_RETAINED_BYTES, true),
+        passed: Number(view.getBigUint64(f + FLOW_PASSED, true)),
       };
     };
     return {
@@ -305,6 +371,11 @@ export class World<B extends Build = Build> {
       seenMs: view.getUint32(at + CONNECTION_SEEN_MS, true),
       holeSeq: view.getUint32(at + CONNECTION_HOLE_SEQ, true),
       holeBytes: view.getUint32(at + CONNECTION_HOLE_BYTES, true),
+      record: asCode(view.getUint8(at + CONNECTION_RECORD)),
+      diverged: [
+        Number(view.getBigUint64(at + CONNECTION_DIVERGED_FIRST, true)),
+        Number(view.getBigUint64(at + CONNECTION_DIVERGED_LAST, true)),
+      ],
       inbound: flow(0),
       outbound: flow(1),
     };
