@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Host } from '../../src/demo/network';
 
-export type Counters = ReadonlyMap<string, number>;
+export type Counters = Readonly<Record<string, number>>;
 
 export const METRICS_PORT = 9464;
 
@@ -12,26 +12,26 @@ export function readMetrics(backup: Host): Counters {
   const request = `printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`;
   const text = backup.run('bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${METRICS_PORT}; ${request}`);
   const samples = text.matchAll(/^(migware_\S+) (\S+)$/gm);
-  return new Map([...samples].map(([, name = '', value]) => [name, Number(value)]));
+  return Object.fromEntries([...samples].map(([, name = '', value]) => [name, Number(value)]));
 }
 
 /** TcpExt and Tcp of a host's kernel (proc(5), net/netstat and net/snmp), by name. */
 export function readKernel(host: Host): Counters {
-  const counters = new Map<string, number>();
+  const counters: Record<string, number> = {};
   const lines = host.run('cat', '/proc/net/netstat', '/proc/net/snmp').split('\n');
   for (let i = 0; i + 1 < lines.length; i += 2) {
     const names = lines[i]?.split(' ') ?? [];
     const values = lines[i + 1]?.split(' ') ?? [];
     if (names[0] !== 'TcpExt:' && names[0] !== 'Tcp:') continue;
-    names.slice(1).forEach((name, at) => counters.set(name, Number(values[at + 1])));
+    names.slice(1).forEach((name, at) => (counters[name] = Number(values[at + 1])));
   }
   return counters;
 }
 
 /** What has grown, and by how much. */
 export function growth(before: Counters, after: Counters): Counters {
-  const grown = [...after].map(([name, value]) => [name, value - (before.get(name) ?? 0)] as const);
-  return new Map(grown.filter(([, by]) => by !== 0));
+  const grown = Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)] as const);
+  return Object.fromEntries(grown.filter(([, by]) => by !== 0));
 }
 
 /** Process id of the daemon in a host; there is one. */

@@ -3,14 +3,12 @@
  * have been moved to the replica, beside connections of the same client to the replica's own address, which pass the
  * daemon by. Both in one run and in turns, since the machine's speed drifts; the difference and the ratio are the result.
  */
-import type { Host } from '../../src/demo/network';
 import { Network } from '../../src/demo/network';
 import type { Message, Program } from '../../src/demo/program';
 import { Lab, PORT } from '../../test/lab/lab';
-import { compile } from './programs';
+import { EXCHANGE_PORT, type Way, carry, clientHost, connect, gigabits, serve } from './exchange';
 import { median } from './statistics';
 
-const EXCHANGE_PORT = 7001;
 /** Bytes of a request, and of an answer. */
 export const ECHO_BYTES = 64;
 const SLICE_MS = 500;
@@ -88,15 +86,9 @@ export async function measureLatency(connections: number, slices: number): Promi
 export async function measureTransfers(bytes: number, rounds: number): Promise<Transfers> {
   return withPaths(1, async ({ served, direct, failOver }) => {
     await failOver();
-    const measure = async (way: 'upload' | 'download'): Promise<Throughput> => {
-      const gigabits = async (program: Program) => {
-        const { seconds } = await program.ask<Message & { seconds: number }>(`${way} ${bytes}`);
-        return (bytes * 8) / seconds / 1e9;
-      };
-      const pairs = await repeat(rounds, async () => ({
-        direct: await gigabits(direct),
-        proxied: await gigabits(served),
-      }));
+    const measure = async (way: Way): Promise<Throughput> => {
+      const rate = async (program: Program) => gigabits(bytes, await carry(program, way, bytes));
+      const pairs = await repeat(rounds, async () => ({ direct: await rate(direct), proxied: await rate(served) }));
       return {
         direct: median(pairs.map((pair) => pair.direct)),
         proxied: median(pairs.map((pair) => pair.proxied)),
@@ -112,19 +104,17 @@ async function withPaths<T>(connections: number, measure: (paths: Paths) => Prom
   try {
     const lab = new Lab(network, {});
     await lab.open();
-    const program = compile('exchange');
-    await serve(lab.primary, program);
-    await serve(lab.replicaHost, program);
+    await serve(lab.primary);
+    await serve(lab.replicaHost);
     const daemon = lab.daemon({ ports: [PORT, EXCHANGE_PORT] });
     await daemon.start();
-    const served = await connect(lab, program, lab.address(), connections, PORTS_SERVED);
-    const direct = await connect(
-      lab,
-      program,
-      lab.replicaAddress,
-      Math.min(connections, DIRECT_CONNECTIONS_MAX),
-      PORTS_DIRECT,
-    );
+    const host = clientHost(lab);
+    host.sysctl({ 'net.ipv4.ip_local_port_range': PORTS_SERVED });
+    const served = await connect(host, lab.address(), { connections });
+    host.sysctl({ 'net.ipv4.ip_local_port_range': PORTS_DIRECT });
+    const direct = await connect(host, lab.replicaAddress, {
+      connections: Math.min(connections, DIRECT_CONNECTIONS_MAX),
+    });
     const failOver = async () => {
       await echo(served); // no connection is idle from its start
       await daemon.until('all connections tracked', (status) => status.connections.tracked === connections);
@@ -138,21 +128,6 @@ async function withPaths<T>(connections: number, measure: (paths: Paths) => Prom
   } finally {
     network.close();
   }
-}
-
-async function serve(host: Host, program: string): Promise<void> {
-  const service = host.start('exchange', program, '--listen', '0.0.0.0', '--port', String(EXCHANGE_PORT));
-  await service.next('listening');
-}
-
-async function connect(lab: Lab, program: string, to: string, connections: number, ports: string): Promise<Program> {
-  const [host] = lab.clientHosts;
-  if (host === undefined) throw new Error('the lab has no client host');
-  host.sysctl({ 'net.ipv4.ip_local_port_range': ports });
-  const args = ['--connect', to, '--port', String(EXCHANGE_PORT), '--connections', String(connections)];
-  const client = host.start('exchange', program, ...args);
-  await client.next('connected');
-  return client;
 }
 
 function echo(program: Program): Promise<Message & RoundTrips> {

@@ -3,10 +3,11 @@
  * took is told by the daemon and by the clients; the judge says what broke.
  */
 import { Network } from '../../src/demo/network';
-import type { Daemon } from '../../test/lab/daemon';
-import { Lab, reached } from '../../test/lab/lab';
+import type { Recovery as Policy } from '../../test/lab/daemon';
+import { Lab } from '../../test/lab/lab';
 import type { Counters } from './counters';
 import { CpuShare, METRICS_PORT, daemonPid, growth, readKernel, readMetrics } from './counters';
+import { takeoverTimes, untilMoved } from './log';
 import { type Profile, profileOf, recordProfile } from './profile';
 
 /** Of the service and of the replica: what a service for thousands of clients sets. */
@@ -18,6 +19,7 @@ const SHORTEST_INTERVAL_MS = 20;
 const FINISH_SPREAD_MS_PER_CONNECTION = 0.2;
 
 export interface Recovery {
+  readonly policy: Policy;
   readonly connections: number;
   /** ms between two records of a client. */
   readonly intervalMs: number;
@@ -46,18 +48,27 @@ export interface Recovery {
   readonly profile: Profile | undefined;
 }
 
-export async function measureRecovery(connections: number, withProfile = false): Promise<Recovery> {
+export interface RecoveryOptions {
+  readonly policy?: Policy;
+  readonly withProfile?: boolean;
+}
+
+export async function measureRecovery(connections: number, options: RecoveryOptions = {}): Promise<Recovery> {
   const network = new Network();
   try {
-    return await failOver(new Lab(network, { service: { backlog: BACKLOG } }), connections, withProfile);
+    return await failOver(new Lab(network, { service: { backlog: BACKLOG } }), connections, options);
   } finally {
     network.close();
   }
 }
 
-async function failOver(lab: Lab, connections: number, withProfile: boolean): Promise<Recovery> {
+async function failOver(
+  lab: Lab,
+  connections: number,
+  { policy = 'resume', withProfile = false }: RecoveryOptions,
+): Promise<Recovery> {
   await lab.open();
-  const daemon = lab.daemon({ top: `metrics = "127.0.0.1:${METRICS_PORT}"` });
+  const daemon = lab.daemon({ recovery: policy, top: `metrics = "127.0.0.1:${METRICS_PORT}"` });
   const profileFile = `${lab.network.directory}/daemon.cpuprofile`;
   if (withProfile) await recordProfile(profileFile, () => daemon.start());
   else await daemon.start();
@@ -65,24 +76,27 @@ async function failOver(lab: Lab, connections: number, withProfile: boolean): Pr
   const clients = await lab.connect({ connections, interval: intervalMs });
   await lab.allProgress(clients);
   await daemon.until('all connections tracked', (status) => status.connections.tracked === connections);
+  if (policy === 'shadow') {
+    await daemon.untilConnections('the replica reads along', (all) => all.every(({ shadow }) => shadow === 'reading'));
+  }
 
   const cpu = new CpuShare(daemonPid(lab.backup));
   const kernelBefore = readKernel(lab.backup);
   const cutMs = Date.now();
   lab.cut();
-  // Its log is read and not its status: who asks disturbs.
-  await reached('the end of the recovery', () => daemon.log.includes(MOVED));
+  await untilMoved(daemon);
   cpu.stop();
-  const times = readLog(daemon);
+  const times = takeoverTimes(daemon);
   const metrics = readMetrics(lab.backup);
   await lab.allProgress(clients);
   await lab.finish(clients, connections * FINISH_SPREAD_MS_PER_CONNECTION);
-  const verdict = await lab.judge();
+  const verdict = await lab.judge(policy === 'resume' ? 'rest' : 'all');
   const kernel = growth(kernelBefore, readKernel(lab.backup));
   const left = await daemon.stop();
   const problems = [...verdict.problems, ...left];
   const { runMs, waitMs } = cpu.between(times.verdictMs, times.movedMs);
   return {
+    policy,
     connections,
     intervalMs,
     detectionMs: times.detectionMs,
@@ -99,39 +113,4 @@ async function failOver(lab: Lab, connections: number, withProfile: boolean): Pr
     kernel,
     profile: withProfile ? profileOf(profileFile, times.verdictMs, times.movedMs) : undefined,
   };
-}
-
-const SERVES = 'the replica serves';
-const MOVED = 'no connection is on its way any more';
-
-interface LogLine {
-  readonly time?: string;
-  readonly msg?: string;
-  readonly detectionMs?: number;
-  readonly recoveryMs?: number;
-}
-
-interface Times {
-  readonly detectionMs: number;
-  /** Verdict to the address taken. */
-  readonly addressMs: number;
-  /** Wall clock. */
-  readonly verdictMs: number;
-  readonly movedMs: number;
-}
-
-function readLog(daemon: Daemon): Times {
-  const lines = daemon.log.split('\n').flatMap((line): LogLine[] => {
-    const at = line.indexOf('{');
-    return at < 0 ? [] : [JSON.parse(line.slice(at)) as LogLine];
-  });
-  const serves = lines.find(({ msg }) => msg === SERVES);
-  const moved = lines.find(({ msg }) => msg === MOVED);
-  const { detectionMs = NaN, recoveryMs = NaN } = serves ?? {};
-  const servesMs = Date.parse(serves?.time ?? '');
-  // The log's clock has whole milliseconds: what is less apart there is one moment, whose figure the report has.
-  const restMs = Date.parse(moved?.time ?? '') - servesMs;
-  const verdictMs = servesMs - recoveryMs;
-  const movedMs = verdictMs + recoveryMs + (restMs > 1 ? restMs : 0);
-  return { detectionMs, addressMs: recoveryMs, verdictMs, movedMs };
 }

@@ -25,3 +25,11 @@ export const RECOVERY_GOALS: ReadonlyMap<number, number> = new Map([
 export const SILENCE_GOAL = 200;
 /** us: median. */
 export const ADDED_LATENCY_GOAL = 100;
+
+/** ms: the same for a replica that has read along. */
+export const SHADOW_RECOVERY_GOALS: ReadonlyMap<number, number> = new Map([
+  [200, 5],
+  [1000, 20],
+]);
+/** Rate of a replay beside that of the same bytes on a loopback connection. */
+export const REPLAY_RATIO_GOAL = 0.6;

@@ -3,11 +3,12 @@
  * the request, so a service that knows nothing of the earlier ones can answer the next: a connection can be measured on
  * its primary and, after a fail-over, on its replica.
  *
- *   exchange --listen ADDRESS --port N
- *   exchange --connect ADDRESS --port N [--connections 1]
+ *   exchange --listen ADDRESS --port N [--pace MBIT]
+ *   exchange --connect ADDRESS --port N [--connections 1] [--pace MBIT]
  *
  * A request is a header, two 64-bit numbers in the machine's byte order, and then the bytes that the first one counts; the
  * answer is as many bytes as the second one says. All bytes are zero: making and checking them would be measured too.
+ * --pace bounds what each connection sends, in Mbit/s: a load that does not depend on how fast the path is.
  *
  * Commands of the client:
  *   echo BYTES MS   for MS milliseconds, a request of BYTES bytes in all and an answer of as many, one after the other on
@@ -32,6 +33,13 @@ struct header {
 #define PATIENCE_S 60
 
 static uint8_t block[262144];
+static uint64_t pace; /* bytes per second, 0: as fast as it goes */
+
+static void set_pace(int fd)
+{
+	if (pace > 0 && setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &pace, sizeof pace) < 0)
+		die("SO_MAX_PACING_RATE");
+}
 
 /* ---- service ---- */
 
@@ -118,6 +126,7 @@ static void accept_all(int listener)
 			die("calloc");
 		c->fd = fd;
 		set_number(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+		set_pace(fd);
 		watch(c, EPOLL_CTL_ADD);
 	}
 }
@@ -177,20 +186,32 @@ static void send_all(int fd, const void *bytes, size_t length)
 	}
 }
 
+/* Bytes to send, each at its own place in memory: what is sent again and again from a cache goes faster than any data. */
+static const uint8_t *body(uint64_t bytes)
+{
+	static uint8_t *kept;
+	static uint64_t length;
+	if (length < bytes) {
+		free(kept);
+		if ((kept = malloc(bytes)) == NULL)
+			die("malloc");
+		memset(kept, 0, bytes);
+		length = bytes;
+	}
+	return kept;
+}
+
 /* One request and its answer; returns how long both took, ns. */
 static int64_t ask(int fd, uint64_t up, uint64_t down)
 {
+	const uint8_t *rest = body(up);
 	struct header header = { up, down };
 	uint8_t first[4096] = { 0 };
 	size_t with_header = up < sizeof first - sizeof header ? (size_t)up : sizeof first - sizeof header;
 	memcpy(first, &header, sizeof header);
 	int64_t start = now_ns();
 	send_all(fd, first, sizeof header + with_header);
-	for (uint64_t left = up - with_header; left > 0;) {
-		size_t length = left < sizeof block ? left : sizeof block;
-		send_all(fd, block, length);
-		left -= length;
-	}
+	send_all(fd, rest, up - with_header);
 	while (down > 0) {
 		ssize_t n = recv(fd, block, down < sizeof block ? down : sizeof block, 0);
 		if (n == 0)
@@ -252,6 +273,7 @@ static void run_client(const union address *to, socklen_t length)
 		if (sockets[i] < 0 || connect(sockets[i], &to->any, length) < 0)
 			die("connect");
 		set_number(sockets[i], IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+		set_pace(sockets[i]);
 		setsockopt(sockets[i], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 		setsockopt(sockets[i], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 	}
@@ -270,6 +292,7 @@ int main(int argc, char **argv)
 	const char *listen_on = option(argc, argv, "listen", NULL);
 	const char *to = option(argc, argv, "connect", "127.0.0.1");
 	connections = (int)number(argc, argv, "connections", 1);
+	pace = (uint64_t)number(argc, argv, "pace", 0) * 125000;
 	socklen_t length = address_parse(&address, listen_on != NULL ? listen_on : to, port);
 	if (listen_on != NULL)
 		run_service(&address, length);
