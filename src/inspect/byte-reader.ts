@@ -1,30 +1,39 @@
-/** Reads a file from front to back in pieces: a capture may be larger than the memory of the machine. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+/** Takes pieces of any length from a source: a capture may be larger than the memory of the machine. */
+import type { ByteSource, OnRead } from './byte-source';
 
 /** Arbitrary: few calls of the system, and still small. */
 const BUFFER_BYTES = 1 << 20;
 
 export class ByteReader {
-  /** 0 for what is no regular file. */
-  readonly fileBytes: number;
-  readonly #fd: number;
+  readonly #source: ByteSource;
+  readonly #onRead: OnRead;
   #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   /** What has been read and not been taken. */
   #start = 0;
   #end = 0;
+  #bytesRead = 0;
 
-  constructor(path: string) {
-    this.#fd = openSync(path, 'r');
-    const { size } = fstatSync(this.#fd);
-    this.fileBytes = size;
+  constructor(source: ByteSource, onRead: OnRead = () => {}) {
+    this.#source = source;
+    this.#onRead = onRead;
+  }
+
+  /** 0 when it is not known. */
+  get size(): number {
+    return this.#source.size;
+  }
+
+  /** The memory it needs: one buffer, as large as the longest piece that was asked for. */
+  get bufferBytes(): number {
+    return this.#buffer.length;
   }
 
   /** Whether every byte has been taken. */
   get atEnd(): boolean {
-    return this.peek(1) === undefined;
+    return this.#start === this.#end && !this.#fill(1);
   }
 
-  /** The next `count` bytes, `undefined` when the file ends before. They are valid until the next call. */
+  /** The next `count` bytes, `undefined` when the source ends before. They are valid until the next call. */
   take(count: number): Buffer | undefined {
     const bytes = this.peek(count);
     if (bytes !== undefined) this.#start += count;
@@ -37,7 +46,7 @@ export class ByteReader {
     return this.#buffer.subarray(this.#start, this.#start + count);
   }
 
-  /** @returns false when the file ends before */
+  /** @returns false when the source ends before */
   skip(count: number): boolean {
     let left = count;
     while (left > 0) {
@@ -49,7 +58,7 @@ export class ByteReader {
   }
 
   close(): void {
-    closeSync(this.#fd);
+    this.#source.close();
   }
 
   #fill(count: number): boolean {
@@ -59,9 +68,11 @@ export class ByteReader {
     this.#start = 0;
     this.#end = kept.length;
     while (this.#end < count) {
-      const got = readSync(this.#fd, this.#buffer, this.#end, this.#buffer.length - this.#end, null);
+      const got = this.#source.read(this.#buffer.subarray(this.#end));
       if (got === 0) return false;
       this.#end += got;
+      this.#bytesRead += got;
+      this.#onRead(this.#bytesRead, this.size);
     }
     return true;
   }

@@ -1,16 +1,17 @@
 /**
  * A capture file as a sequence of frames: classic pcap (draft-ietf-opsawg-pcap) and pcapng
- * (draft-ietf-opsawg-pcapng), in either byte order, of Ethernet.
+ * (draft-ietf-opsawg-pcapng), in either byte order.
  */
 import { MigwareError } from '../errors';
 import { reasonOf } from '../reason';
 import { ByteReader } from './byte-reader';
+import { type ByteSource, FileSource, type OnRead } from './byte-source';
 import type { CapturedFrame, Frames } from './frame';
-import { LINKTYPE_ETHERNET, linkTypeName } from './link-types';
+import type { LinkType } from './link-types';
 import { pcapFrames } from './pcap';
 import { isPcapng, pcapngFrames } from './pcapng';
 
-/** The file cannot be read, is no capture, or one of something else than Ethernet. */
+/** The file cannot be read, is no capture, or one of nothing but frames that cannot be read. */
 export class CaptureError extends MigwareError {
   readonly code = 'MIGWARE_CAPTURE';
 }
@@ -22,21 +23,27 @@ export class CaptureFile {
   problem: string | undefined;
   readonly #reader: ByteReader;
   readonly #frames: Frames;
+  #readable = 0;
+  /** Frames of link types that cannot be read, by the title of the type. */
+  readonly #unreadable = new Map<string, { readonly linkType: LinkType; frames: number }>();
 
   /** @throws CaptureError */
-  static open(path: string): CaptureFile {
-    let reader: ByteReader;
+  static open(path: string, onRead?: OnRead): CaptureFile {
     try {
-      reader = new ByteReader(path);
+      return CaptureFile.from(path, new FileSource(path), onRead);
     } catch (cause) {
-      throw new CaptureError(`${path}: cannot be read (${reasonOf(cause)})`, { cause });
-    }
-    try {
-      return new CaptureFile(path, reader);
-    } catch (cause) {
-      reader.close();
       if (cause instanceof CaptureError) throw cause;
       throw new CaptureError(`${path}: cannot be read (${reasonOf(cause)})`, { cause });
+    }
+  }
+
+  /** @param path what messages call it */
+  static from(path: string, source: ByteSource, onRead?: OnRead): CaptureFile {
+    try {
+      return new CaptureFile(path, new ByteReader(source, onRead));
+    } catch (cause) {
+      source.close();
+      throw cause;
     }
   }
 
@@ -54,32 +61,77 @@ export class CaptureFile {
     this.#frames = frames;
   }
 
-  /** 0 for what is no regular file. */
-  get fileBytes(): number {
-    return this.#reader.fileBytes;
+  /** 0 when that is not known. */
+  get size(): number {
+    return this.#reader.size;
   }
 
-  /** To be asked for once. */
+  /** The memory that reading it takes. */
+  get bufferBytes(): number {
+    return this.#reader.bufferBytes;
+  }
+
+  /**
+   * All frames, those that cannot be read included. To be asked for once.
+   * @throws CaptureError when none can be read
+   */
   *frames(): Generator<CapturedFrame, void> {
-    for (;;) {
-      const next = this.#frames.next();
-      if (next.done === true) {
-        this.problem = next.value;
-        return;
-      }
-      const { linkType } = next.value;
-      if (linkType !== LINKTYPE_ETHERNET) throw new CaptureError(`${this.path}: ${refusal(linkType)}`);
-      yield next.value;
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      const { linkType } = next;
+      if (linkType.layer === undefined) this.#refuse(linkType);
+      else this.#readable++;
+      yield next;
     }
+    const [first] = this.#unreadable.values();
+    if (this.#readable === 0 && first !== undefined) throw this.#refusal(first.linkType);
+  }
+
+  /** Frames that could not be read, a sentence for each link type. */
+  unreadable(): string[] {
+    return Array.from(
+      this.#unreadable.values(),
+      ({ linkType: { title, remedy }, frames }) => `${frames} of its frames have link type ${title}; ${remedy}`,
+    );
+  }
+
+  /** How many they are. */
+  get unreadableFrames(): number {
+    let sum = 0;
+    for (const { frames } of this.#unreadable.values()) sum += frames;
+    return sum;
   }
 
   close(): void {
     this.#reader.close();
   }
+
+  #next(): CapturedFrame | undefined {
+    try {
+      const next = this.#frames.next();
+      if (next.done !== true) return next.value;
+      this.problem = next.value;
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      this.problem = `the rest of the file cannot be read (${reasonOf(error)})`;
+    }
+    return undefined;
+  }
+
+  #refuse(linkType: LinkType): void {
+    // All frames of a classic file have one type.
+    if (this.format === 'pcap') throw this.#refusal(linkType);
+    const known = this.#unreadable.get(linkType.title);
+    if (known === undefined) this.#unreadable.set(linkType.title, { linkType, frames: 1 });
+    else known.frames++;
+  }
+
+  #refusal({ title, remedy }: LinkType): CaptureError {
+    return new CaptureError(`${this.path}: frames of link type ${title} cannot be read; ${remedy}`);
+  }
 }
 
-function refusal(linkType: number): string {
-  return `frames of link type ${linkTypeName(linkType)}, expected Ethernet; capture on one Ethernet interface, not on "any"`;
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
 }
 
 /** What the file may be instead. */
@@ -87,5 +139,5 @@ function hint(reader: ByteReader): string {
   if (reader.atEnd) return ', it is empty';
   const start = reader.peek(2);
   if (start?.[0] === 0x1f && start[1] === 0x8b) return ' but compressed by gzip, decompress it first';
-  return ', expected pcap or pcapng';
+  return ', expected pcap or pcapng; editcap of Wireshark converts other formats';
 }

@@ -1,14 +1,15 @@
 /** What the readers of both formats make of a file. */
+import type { LinkType } from './link-types';
 
 export interface CapturedFrame {
   /** Valid until the next frame is asked for. */
   readonly bytes: Buffer;
-  /** Bytes the frame had on the link. */
+  /** Bytes the frame had, the header of its link type included. */
   readonly wireLength: number;
-  /** Since 1970, ms. */
-  readonly timeMs: number;
-  /** LINKTYPE_ of the interface it was captured on. */
-  readonly linkType: number;
+  /** Since 1970, ms; `undefined` when the file does not say. */
+  readonly timeMs: number | undefined;
+  /** Of the interface it was captured on. */
+  readonly linkType: LinkType;
 }
 
 /** The frames of a file up to its end; the result is why it ended before that, or `undefined`. */

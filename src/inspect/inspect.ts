@@ -4,10 +4,12 @@
  */
 import { webcrypto } from 'node:crypto';
 import type { ConnectionWatch } from '../core/connection-watch';
-import { Core, MAX_CONNECTIONS, RX_FRAME_BYTES } from '../core/core';
-import { coreModule } from '../core/module';
+import { MAX_CONNECTIONS } from '../core/core';
 import { Port } from '../core/names';
+import { type NodeCore, loadNodeCore } from '../core/node-core';
+import type { OnRead } from './byte-source';
 import { CaptureFile } from './capture-file';
+import { asEthernet, putAsEthernet } from './link-layer';
 import {
   type FrameCounts,
   type InspectedConnection,
@@ -17,8 +19,8 @@ import {
 } from './report';
 import { VirtualTime } from './virtual-time';
 
-/** Of the shortest TCP segment: Ethernet, IPv4 and TCP headers without options. */
-const MIN_SEGMENT_BYTES = 54;
+/** Of the shortest TCP segment in a file: the format's own header, IPv4 and TCP headers without options. */
+const MIN_SEGMENT_BYTES = 56;
 /** Records for the smallest file: room enough for the core's budget of half-open ones, an eighth of them. */
 const LEAST_CONNECTIONS = 1024;
 /** When the file's size is not known; arbitrary, 90 MB. */
@@ -39,29 +41,31 @@ export interface InspectedCapture {
 
 /**
  * Reads the whole file. What cannot be read of it is a warning; the connections up to there are reported.
- * @throws CaptureError when it is no capture of Ethernet frames
+ * @throws CaptureError when it is no capture, or there is none of its frames that can be read
  */
-export function inspectCapture(path: string): InspectedCapture {
-  const file = CaptureFile.open(path);
+export function inspectCapture(path: string, onRead?: OnRead): InspectedCapture {
+  const file = CaptureFile.open(path, onRead);
   try {
-    const connections = capacityFor(file.fileBytes);
-    const core = Core.load(
-      coreModule,
-      { connections, retainedBytes: 0, retainedPerConnectionBytes: 0 },
-      webcrypto.getRandomValues(new Uint32Array(4)),
-    );
-    core.trackAll(true);
-    const watch = core.watch();
-    const frames = track(file, core, watch);
-    return {
-      inspection: inspectionReport(file, frames, core.counters()),
-      *connections() {
-        for (const connection of watch.connections()) yield connectionReport(connection);
-      },
-    };
+    return inspectFile(file);
   } finally {
     file.close();
   }
+}
+
+export function inspectFile(file: CaptureFile): InspectedCapture {
+  const core = loadNodeCore(
+    { connections: capacityFor(file.size), retainedBytes: 0, retainedPerConnectionBytes: 0 },
+    webcrypto.getRandomValues(new Uint32Array(4)),
+  );
+  core.trackAll(true);
+  const watch = core.watch();
+  const frames = track(file, core, watch);
+  return {
+    inspection: inspectionReport(file, frames, core.counters()),
+    *connections() {
+      for (const connection of watch.connections()) yield connectionReport(connection);
+    },
+  };
 }
 
 /** One for each frame that the file can have. */
@@ -70,30 +74,34 @@ function capacityFor(fileBytes: number): number {
   return Math.min(MAX_CONNECTIONS, Math.max(LEAST_CONNECTIONS, Math.ceil(fileBytes / MIN_SEGMENT_BYTES)));
 }
 
-function track(file: CaptureFile, core: Core, watch: ConnectionWatch): FrameCounts {
+function track(file: CaptureFile, core: NodeCore, watch: ConnectionWatch): FrameCounts {
   const totals: { -readonly [K in keyof FrameCounts]: FrameCounts[K] } = {
     frames: 0,
     bytes: 0,
     fromMs: undefined,
-    toMs: 0,
+    toMs: undefined,
   };
   const time = new VirtualTime(core);
   let lookedMs = 0;
   let lookAtFrame = 0;
-  for (const { bytes, wireLength, timeMs } of file.frames()) {
-    totals.fromMs ??= timeMs;
-    totals.toMs = Math.max(totals.toMs, timeMs);
-    // Frames of several queues may be out of order, and one with a wrong time must not turn the clock back.
-    const nowMs = Math.floor(totals.toMs - totals.fromMs);
+  for (const { bytes, wireLength, timeMs, linkType } of file.frames()) {
+    totals.frames++;
+    totals.bytes += wireLength;
+    // Frames of several queues may be out of order, and one with a wrong time must not turn the clock back. One without
+    // a time is taken to have come with the frame before.
+    if (timeMs !== undefined) {
+      totals.fromMs ??= timeMs;
+      totals.toMs = Math.max(totals.toMs ?? timeMs, timeMs);
+    }
+    if (linkType.layer === undefined) continue;
+    const nowMs = Math.floor((totals.toMs ?? 0) - (totals.fromMs ?? 0));
     if (nowMs - lookedMs >= LOOK_EVERY_MS) {
       watch.look(time.nowMs);
       lookedMs = nowMs;
     }
     time.advance(nowMs);
-    const length = bytes.copy(core.rx, 0, 0, RX_FRAME_BYTES);
-    core.receive(Port.Wire, length, wireLength, nowMs >>> 0);
-    totals.frames++;
-    totals.bytes += wireLength;
+    const length = putAsEthernet(bytes, linkType.layer, core.rx);
+    core.receive(Port.Wire, length, asEthernet(wireLength, linkType.layer.headerBytes), nowMs >>> 0);
     if (totals.frames >= lookAtFrame) {
       watch.look(nowMs);
       lookAtFrame = totals.frames + Math.ceil(core.connectionsUsed() / LOOKED_AT_PER_FRAME);

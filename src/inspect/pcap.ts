@@ -2,6 +2,7 @@
 import type { ByteReader } from './byte-reader';
 import { readU16, readU32 } from './endian';
 import { type Frames, MAX_FRAME_BYTES } from './frame';
+import { type LinkType, linkTypeOf } from './link-types';
 
 const FILE_HEADER_BYTES = 24;
 const FRAME_HEADER_BYTES = 16;
@@ -19,7 +20,7 @@ export function pcapFrames(reader: ByteReader): Frames | undefined {
     const magic = readU32(header, 0, littleEndian);
     if (magic !== MAGIC_MICROSECONDS && magic !== MAGIC_NANOSECONDS) continue;
     if (readU16(header, 4, littleEndian) !== VERSION_MAJOR) return undefined;
-    const linkType = readU32(header, 20, littleEndian) & LINK_TYPE_MASK;
+    const linkType = linkTypeOf(readU32(header, 20, littleEndian) & LINK_TYPE_MASK);
     reader.skip(FILE_HEADER_BYTES);
     return records(reader, littleEndian, magic === MAGIC_NANOSECONDS ? 1e6 : 1e3, linkType);
   }
@@ -27,7 +28,7 @@ export function pcapFrames(reader: ByteReader): Frames | undefined {
 }
 
 /** @param unitsPerMs of the fraction of a second */
-function* records(reader: ByteReader, littleEndian: boolean, unitsPerMs: number, linkType: number): Frames {
+function* records(reader: ByteReader, littleEndian: boolean, unitsPerMs: number, linkType: LinkType): Frames {
   for (let number = 1; !reader.atEnd; number++) {
     const header = reader.take(FRAME_HEADER_BYTES);
     if (header === undefined) return `the file ends within the header of frame ${number}`;

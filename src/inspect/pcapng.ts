@@ -6,10 +6,13 @@
 import type { ByteReader } from './byte-reader';
 import { readU16, readU32 } from './endian';
 import { type CapturedFrame, type Frames, MAX_FRAME_BYTES } from './frame';
+import { type LinkType, linkTypeOf } from './link-types';
 
 /** Reads the same in either byte order. */
 const SECTION_HEADER = 0x0a0d0d0a;
 const INTERFACE_DESCRIPTION = 1;
+/** What came before the enhanced one: the same but for a shorter interface number. */
+const OBSOLETE_PACKET = 2;
 const SIMPLE_PACKET = 3;
 const ENHANCED_PACKET = 6;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
@@ -30,7 +33,7 @@ const OPTION_TIMESTAMP_RESOLUTION = 9;
 const OPTION_TIMESTAMP_OFFSET = 14;
 
 interface Interface {
-  readonly linkType: number;
+  readonly linkType: LinkType;
   /** 0: no limit. */
   readonly snapLength: number;
   /** Units of its timestamps in a ms. */
@@ -54,7 +57,6 @@ function sectionByteOrder(block: Buffer): boolean | undefined {
 export function* pcapngFrames(reader: ByteReader): Frames {
   let littleEndian = true;
   let interfaces: Interface[] = [];
-  let lastMs = 0;
   for (let number = 1; !reader.atEnd; number++) {
     const start = reader.peek(MIN_BLOCK_BYTES);
     if (start === undefined) return `the file ends within the header of block ${number}`;
@@ -85,10 +87,11 @@ export function* pcapngFrames(reader: ByteReader): Frames {
     } else if (type === INTERFACE_DESCRIPTION) {
       interfaces.push(readInterface(block, littleEndian));
     } else {
-      const read = type === ENHANCED_PACKET ? readEnhancedPacket : readSimplePacket;
-      const frame = read(block, littleEndian, interfaces, lastMs);
+      const frame =
+        type === SIMPLE_PACKET
+          ? readSimplePacket(block, littleEndian, interfaces)
+          : readPacket(block, littleEndian, interfaces);
       if (typeof frame === 'string') return damaged(number, frame);
-      lastMs = frame.timeMs;
       yield frame;
     }
   }
@@ -98,6 +101,7 @@ export function* pcapngFrames(reader: ByteReader): Frames {
 const LEAST_BYTES: Readonly<Record<number, number>> = {
   [SECTION_HEADER]: SECTION_HEADER_BYTES,
   [INTERFACE_DESCRIPTION]: INTERFACE_DESCRIPTION_BYTES,
+  [OBSOLETE_PACKET]: ENHANCED_PACKET_BYTES,
   [SIMPLE_PACKET]: SIMPLE_PACKET_BYTES,
   [ENHANCED_PACKET]: ENHANCED_PACKET_BYTES,
 };
@@ -122,7 +126,7 @@ function readInterface(block: Buffer, littleEndian: boolean): Interface {
     at = value + Math.ceil(length / 4) * 4;
   }
   return {
-    linkType: readU16(block, 8, littleEndian),
+    linkType: linkTypeOf(readU16(block, 8, littleEndian)),
     snapLength: readU32(block, 12, littleEndian),
     unitsPerMs,
     offsetMs,
@@ -134,15 +138,12 @@ function resolution(value: number): number {
   return (value & 0x80) === 0 ? 10 ** (value - 3) : 2 ** (value & 0x7f) / 1000;
 }
 
-type ReadPacket = (
-  block: Buffer,
-  littleEndian: boolean,
-  interfaces: readonly Interface[],
-  lastMs: number,
-) => CapturedFrame | string;
+type Packet = CapturedFrame | string;
 
-const readEnhancedPacket: ReadPacket = (block, littleEndian, interfaces) => {
-  const id = readU32(block, 8, littleEndian);
+/** An enhanced or an obsolete one. */
+function readPacket(block: Buffer, littleEndian: boolean, interfaces: readonly Interface[]): Packet {
+  const isEnhanced = readU32(block, 0, littleEndian) === ENHANCED_PACKET;
+  const id = isEnhanced ? readU32(block, 8, littleEndian) : readU16(block, 8, littleEndian);
   const from = interfaces[id];
   if (from === undefined) return `is of interface ${id}, which was not described`;
   const units = readU32(block, 12, littleEndian) * 2 ** 32 + readU32(block, 16, littleEndian);
@@ -154,14 +155,14 @@ const readEnhancedPacket: ReadPacket = (block, littleEndian, interfaces) => {
     timeMs: units / from.unitsPerMs + from.offsetMs,
     linkType: from.linkType,
   };
-};
+}
 
-/** Of the first interface, and without a time: it is taken to have come with the frame before. */
-const readSimplePacket: ReadPacket = (block, littleEndian, interfaces, lastMs) => {
+/** Of the first interface, and without a time. */
+function readSimplePacket(block: Buffer, littleEndian: boolean, interfaces: readonly Interface[]): Packet {
   const [from] = interfaces;
   if (from === undefined) return 'is of interface 0, which was not described';
   const wireLength = readU32(block, 8, littleEndian);
   const length = Math.min(wireLength, from.snapLength === 0 ? wireLength : from.snapLength);
   if (length > block.length - SIMPLE_PACKET_BYTES) return `has a frame of ${length} bytes`;
-  return { bytes: block.subarray(12, 12 + length), wireLength, timeMs: lastMs, linkType: from.linkType };
-};
+  return { bytes: block.subarray(12, 12 + length), wireLength, timeMs: undefined, linkType: from.linkType };
+}

@@ -49,9 +49,9 @@ export interface Inspection {
   readonly complete: boolean;
   readonly warnings: readonly string[];
   readonly frames: number;
-  /** That the frames had on the link. */
+  /** That the frames had, the headers of their link types included. */
   readonly bytes: number;
-  /** Times of the first and the latest frame, ISO 8601; absent when there is none. */
+  /** Times of the first and the latest frame, ISO 8601; absent when there is none, or none with a time. */
   readonly from?: string;
   readonly to?: string;
   /** Frames that moved no connection, by reason; only reasons that occurred. */
@@ -92,29 +92,37 @@ export class TotalsCounter {
 
 export interface FrameCounts {
   readonly frames: number;
-  /** That the frames had on the link. */
+  /** That the frames had, the headers of their link types included. */
   readonly bytes: number;
-  /** Since 1970, ms; `undefined` without a frame. */
+  /** Since 1970, ms; `undefined` without a frame that has a time. */
   readonly fromMs: number | undefined;
   /** The latest, whichever frame has it. */
-  readonly toMs: number;
+  readonly toMs: number | undefined;
 }
 
 export interface FileReport {
   readonly path: string;
   readonly format: 'pcap' | 'pcapng';
   readonly problem: string | undefined;
+  /** Frames of link types that cannot be read, and a sentence for each type. */
+  readonly unreadableFrames: number;
+  unreadable(): readonly string[];
 }
 
+/** Stands beside the reasons of the core, which is never shown these frames. */
+const LINK_TYPE = 'link-type';
+
 export function inspectionReport(
-  { path, format, problem }: FileReport,
+  file: FileReport,
   { frames, bytes, fromMs, toMs }: FrameCounts,
   counters: readonly CounterValue[],
 ): Inspection {
   const refused = counters.filter(({ kind, value }) => kind === 'refused' && value > 0n);
   const full = refused.find(({ name }) => name === reasonName(Reason.TableFull));
+  const { path, format, problem, unreadableFrames } = file;
   const warnings = [
     ...(problem === undefined ? [] : [problem]),
+    ...file.unreadable(),
     ...(full === undefined ? [] : [`the table was full: ${full.value} segments of connections without a record`]),
   ];
   return {
@@ -124,14 +132,17 @@ export function inspectionReport(
     warnings,
     frames,
     bytes,
-    ...(fromMs === undefined ? {} : { from: isoTime(fromMs), to: isoTime(toMs) }),
-    refused: Object.fromEntries(refused.map(({ name, value }) => [name, Number(value)])),
+    ...(fromMs === undefined ? {} : { from: isoTime(fromMs), to: isoTime(toMs ?? fromMs) }),
+    refused: {
+      ...Object.fromEntries(refused.map(({ name, value }) => [name, Number(value)])),
+      ...(unreadableFrames === 0 ? {} : { [LINK_TYPE]: unreadableFrames }),
+    },
   };
 }
 
 /** A damaged file may have times that are none. */
 function isoTime(ms: number): string {
-  return new Date(Math.min(ms, MAX_DATE_MS)).toISOString();
+  return new Date(Math.max(-MAX_DATE_MS, Math.min(ms, MAX_DATE_MS))).toISOString();
 }
 
 /** ECMA-262 21.4.1.1 */

@@ -15,20 +15,23 @@ const SHOTS: readonly Shot[] = [
 interface Read {
   readonly format: string;
   readonly problem: string | undefined;
-  readonly shots: readonly Required<Shot>[];
+  readonly shots: readonly ReadShot[];
+  readonly unreadable: readonly string[];
 }
+
+type ReadShot = Omit<Required<Shot>, 'atMs'> & { readonly atMs: number | undefined };
 
 function read(path: string): Read {
   const file = CaptureFile.open(path);
   try {
     const shots = [...copies(file)];
-    return { format: file.format, problem: file.problem, shots };
+    return { format: file.format, problem: file.problem, shots, unreadable: file.unreadable() };
   } finally {
     file.close();
   }
 }
 
-function* copies(file: CaptureFile): Generator<Required<Shot>> {
+function* copies(file: CaptureFile): Generator<ReadShot> {
   for (const { bytes, timeMs, wireLength } of file.frames()) {
     yield { frame: Buffer.from(bytes), atMs: timeMs, wireLength };
   }
@@ -83,7 +86,7 @@ for (const order of ['LE', 'BE'] as const) {
     t.is(problem, undefined);
     t.deepEqual(shots, [
       { frame: Buffer.of(1), atMs: 1_000_005, wireLength: 1 },
-      { frame: Buffer.alloc(50, 2), atMs: 1_000_005, wireLength: 70 },
+      { frame: Buffer.alloc(50, 2), atMs: undefined, wireLength: 70 },
       { frame: Buffer.of(3), atMs: 8, wireLength: 1 },
     ]);
   });
@@ -159,15 +162,62 @@ test('a file that is damaged gives the frames before the damage', (t) => {
   }
 });
 
-test('other link types are refused by name', (t) => {
+test('other link types are refused by name, with what to do', (t) => {
   const expected = { instanceOf: CaptureError, code: 'MIGWARE_CAPTURE' };
-  const loopback = fileOf(t, pcap({ order: 'LE', unit: 'us', linkType: 113 }, SHOTS));
-  t.throws(() => read(loopback), { ...expected, message: /link type 113, LINUX_SLL .*expected Ethernet/ });
-  const odd = fileOf(
-    t,
-    new Pcapng('LE').interface().interface({ linkType: 147 }).enhanced(Buffer.alloc(9), 0n, { interfaceId: 1 }).bytes(),
-  );
-  t.throws(() => read(odd), { ...expected, message: /link type 147, expected Ethernet/ });
+  for (const [linkType, message] of [
+    [105, /frames of link type 105, IEEE802_11 cannot be read; capture on the wired side/],
+    [119, /frames of link type 119, IEEE802_11_PRISM cannot be read; capture on the wired side/],
+    [127, /frames of link type 127, IEEE802_11_RADIOTAP cannot be read; capture on the wired side/],
+    [147, /frames of link type 147 cannot be read; capture on an Ethernet interface: tcpdump -y EN10MB/],
+  ] as const) {
+    const classic = fileOf(t, pcap({ order: 'LE', unit: 'us', linkType }, SHOTS));
+    t.throws(() => read(classic), { ...expected, message });
+    const newer = new Pcapng('LE')
+      .interface()
+      .interface({ linkType })
+      .enhanced(Buffer.alloc(9), 0n, { interfaceId: 1 });
+    t.throws(() => read(fileOf(t, newer.bytes())), { ...expected, message });
+  }
+});
+
+test('frames that cannot be read among others that can are passed over and told', (t) => {
+  const capture = new Pcapng('LE')
+    .interface({ linkType: 127 })
+    .interface({ linkType: 1 })
+    .interface({ linkType: 249 })
+    .enhanced(Buffer.alloc(9), 0n)
+    .enhanced(Buffer.alloc(60), 0n, { interfaceId: 1 })
+    .enhanced(Buffer.alloc(9), 0n)
+    .enhanced(Buffer.alloc(9), 0n, { interfaceId: 2 });
+  const { problem, shots, unreadable } = read(fileOf(t, capture.bytes()));
+  t.is(problem, undefined);
+  t.is(shots.length, 4);
+  t.is(unreadable.length, 2);
+  t.regex(unreadable[0] ?? '', /^2 of its frames have link type 127, IEEE802_11_RADIOTAP; capture on the wired side/);
+  t.regex(unreadable[1] ?? '', /^1 of its frames have link type 249, USBPCAP; /);
+});
+
+test('the packet block of older writers', (t) => {
+  for (const order of ['LE', 'BE'] as const) {
+    const capture = new Pcapng(order).interface().interface().obsolete(Buffer.of(7), 3000n, { interfaceId: 1 });
+    t.deepEqual(read(fileOf(t, capture.bytes())).shots, [{ frame: Buffer.of(7), atMs: 3, wireLength: 1 }]);
+  }
+});
+
+test('what a disk cannot read any more ends the frames, not the report', (t) => {
+  const bytes = pcap({ order: 'LE', unit: 'us' }, SHOTS.slice(0, 2));
+  let at = 0;
+  const file = CaptureFile.from('failing', {
+    size: 2 * bytes.length,
+    close() {},
+    read(into) {
+      if (at > 0) throw Object.assign(new Error('EIO'), { errno: -5, syscall: 'read' });
+      at = bytes.copy(into);
+      return at;
+    },
+  });
+  t.is([...file.frames()].length, 2);
+  t.is(file.problem, 'the rest of the file cannot be read (i/o error)');
 });
 
 test('the length of a frame check sequence beside the link type is no other link type', (t) => {
@@ -178,7 +228,7 @@ test('the length of a frame check sequence beside the link type is no other link
 test('what is no capture is refused', (t) => {
   for (const [bytes, message] of [
     [Buffer.alloc(0), /is no capture file, it is empty$/],
-    [Buffer.from('interface = "eth0"\n'.repeat(9)), /is no capture file, expected pcap or pcapng$/],
+    [Buffer.from('interface = "eth0"\n'.repeat(9)), /is no capture file, expected pcap or pcapng; editcap /],
     [Buffer.of(0x1f, 0x8b, 8, 0), /is no capture file but compressed by gzip/],
     [pcap({ order: 'LE', unit: 'us' }, []).subarray(0, 23), /is no capture file/],
     [new Pcapng('LE').bytes().subarray(0, 11), /is no capture file/],

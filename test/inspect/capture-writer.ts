@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 
 export const ETHERNET = 1;
+export const PCAP_FILE_HEADER_BYTES = 24;
+export const PCAP_FRAME_HEADER_BYTES = 16;
 
 /** A frame and when it was captured, ms since 1970. */
 export interface Shot {
@@ -14,7 +16,7 @@ export interface Shot {
   readonly wireLength?: number;
 }
 
-type Order = 'LE' | 'BE';
+export type Order = 'LE' | 'BE';
 
 /** Numbers in one byte order. */
 class Writer {
@@ -61,6 +63,36 @@ export function pcap({ order, unit, linkType = ETHERNET }: PcapForm, shots: read
   return Buffer.concat([...header, ...records]);
 }
 
+export interface PcapngForm {
+  readonly order: Order;
+  readonly linkType?: number;
+  /** if_tsresol; microseconds without it. */
+  readonly resolution?: number;
+  /** if_tsoffset, s. */
+  readonly offset?: number;
+}
+
+/** One section of one interface. */
+export function pcapng({ order, linkType = ETHERNET, resolution, offset }: PcapngForm, shots: readonly Shot[]): Buffer {
+  const capture = new Pcapng(order);
+  const options = [
+    ...(resolution === undefined ? [] : [capture.resolution(resolution)]),
+    ...(offset === undefined ? [] : [capture.offset(BigInt(offset))]),
+  ];
+  capture.interface({ linkType, options });
+  for (const { frame, atMs, wireLength = frame.length } of shots) {
+    capture.enhanced(frame, timeUnits(atMs, resolution, offset), { wireLength });
+  }
+  return capture.bytes();
+}
+
+/** A time as an interface with these options has it. */
+export function timeUnits(atMs: number, resolution = 6, offset = 0): bigint {
+  const perSecond = resolution >= 0x80 ? 2n ** BigInt(resolution - 0x80) : 10n ** BigInt(resolution);
+  // In microseconds, which a double still holds exactly.
+  return ((BigInt(Math.round(atMs * 1000)) - BigInt(offset) * 1_000_000n) * perSecond) / 1_000_000n;
+}
+
 /** Blocks of pcapng in one byte order. */
 export class Pcapng {
   readonly #w: Writer;
@@ -99,6 +131,14 @@ export class Pcapng {
     const w = this.#w;
     const halves = [w.u32(Number(time >> 32n)), w.u32(Number(time & 0xffffffffn))];
     return this.block(6, [w.u32(interfaceId), ...halves, w.u32(frame.length), w.u32(wireLength), padded(frame)]);
+  }
+
+  /** The block that enhanced ones have replaced. */
+  obsolete(frame: Uint8Array, time: bigint, { interfaceId = 0, wireLength = frame.length, drops = 0xffff } = {}): this {
+    const w = this.#w;
+    const halves = [w.u32(Number(time >> 32n)), w.u32(Number(time & 0xffffffffn))];
+    const lengths = [w.u32(frame.length), w.u32(wireLength)];
+    return this.block(2, [w.u16(interfaceId), w.u16(drops), ...halves, ...lengths, padded(frame)]);
   }
 
   simple(frame: Uint8Array, wireLength = frame.length): this {

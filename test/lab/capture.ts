@@ -20,27 +20,56 @@ export class Capture {
     private readonly file: string,
   ) {}
 
-  /** @param filter of libpcap; must let UDP port 9 through */
-  static async start(host: Host, file: string, filter: string, device = 'eth0'): Promise<Capture> {
+  /**
+   * @param filter of libpcap; must let UDP port 9 through
+   * @param more options of tcpdump
+   */
+  static async start(
+    host: Host,
+    file: string,
+    filter: string,
+    device = 'eth0',
+    more: readonly string[] = [],
+  ): Promise<Capture> {
     const { address, lladdr } = SENTINEL;
+    const link = device === 'any' ? 'eth0' : device;
     host.ip(
-      `route replace ${address} dev ${device}`,
-      `neigh replace ${address} lladdr ${lladdr} dev ${device} nud permanent`,
+      `route replace ${address} dev ${link}`,
+      `neigh replace ${address} lladdr ${lladdr} dev ${link} nud permanent`,
     );
-    const args = ['-i', device, '-n', '-U', '-s', '128', '-B', '32768', '--immediate-mode', '-w', file, filter];
+    const args = [
+      '-i',
+      device,
+      '-n',
+      '-U',
+      '-s',
+      '128',
+      '-B',
+      '32768',
+      '--immediate-mode',
+      '-w',
+      file,
+      ...more,
+      filter,
+    ];
     const tcpdump = host.start(`tcpdump ${device}`, 'tcpdump', ...args);
     await tcpdump.hears(/listening on/);
     return new Capture(host, tcpdump, file);
   }
 
-  /** All frames that had passed when this was called. */
+  /** All frames that had passed when this was called; of Ethernet. */
   async frames(): Promise<Frame[]> {
+    return parseCapture(await this.settled()).filter(({ ip }) => ip?.destination !== SENTINEL.address);
+  }
+
+  /** The file with these frames. */
+  async settled(): Promise<Buffer> {
     // What was captured before the sentinel is in the file when the sentinel is.
     const token = `sentinel ${++sentinels}.`;
     this.host.run('bash', '-c', `echo '${token}' > /dev/udp/${SENTINEL.address}/${SENTINEL.port}`);
     for (const deadline = Date.now() + HANG_MS; Date.now() < deadline && this.tcpdump.running;) {
       const bytes = readFileSync(this.file);
-      if (bytes.includes(token)) return parseCapture(bytes).filter(({ ip }) => ip?.destination !== SENTINEL.address);
+      if (bytes.includes(token)) return bytes;
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     throw new Error(`tcpdump on ${this.host.name} shows no sentinel\n  ${this.tcpdump.said.join('\n  ')}`);

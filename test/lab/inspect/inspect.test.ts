@@ -18,19 +18,34 @@ const RECORD = 100;
 /** What Linux offers and accepts by default. */
 const KERNEL_DEFAULTS = ['window-scale', 'sack', 'timestamps'];
 
+/** An interface, and options of tcpdump. */
+type Tap = readonly [device: string, ...options: string[]];
+
 /** Opens connections, lets each send some records, and closes them; then one that stays. */
 async function capture(t: ExecutionContext, choices: LabOptions): Promise<Inspected> {
+  const [inspected] = await captures(t, choices, [['eth0']]);
+  if (inspected === undefined) throw new Error('no capture');
+  return inspected;
+}
+
+/** The same, by several taps at a time. */
+async function captures(t: ExecutionContext, choices: LabOptions, taps: readonly Tap[]): Promise<Inspected[]> {
   const lab = await openLab(t, { ...choices, service: { mode: 'echo' } });
-  const file = `${lab.network.directory}/inspected.pcap`;
-  const tcpdump = await Capture.start(lab.backup, file, 'tcp or ip6 proto 6 or udp port 9');
+  const fileOf = (i: number): string => `${lab.network.directory}/inspected-${i}.pcap`;
+  const running: Capture[] = [];
+  for (const [i, [device, ...options]] of taps.entries()) {
+    running.push(await Capture.start(lab.backup, fileOf(i), 'tcp or ip6 proto 6 or udp port 9', device, options));
+  }
   const talk = { mode: 'echo', record: RECORD, interval: 5 } as const;
   const ending = await lab.connect({ ...talk, connections: CONNECTIONS - 1 });
   await lab.allProgress(ending);
   await lab.finish(ending);
   await lab.allProgress(await lab.connect(talk));
-  await tcpdump.frames();
-  const output = execFileSync(process.execPath, [resolve('build/migware.js'), 'inspect', '--json', file]);
-  return JSON.parse(output.toString()) as Inspected;
+  for (const tcpdump of running) await tcpdump.settled();
+  return taps.map((_, i) => {
+    const output = execFileSync(process.execPath, [resolve('build/migware.js'), 'inspect', '--json', fileOf(i)]);
+    return JSON.parse(output.toString()) as Inspected;
+  });
 }
 
 interface Case {
@@ -90,4 +105,32 @@ for (const { name, lab, options, mss } of CASES) {
       t.is(outbound.bytes, inbound.bytes);
     }
   });
+}
+
+for (const family of [4, 6] as const) {
+  test(`IPv${family}: a capture on all interfaces tells the same as one on Ethernet`, async (t) => {
+    const [ethernet, ...cooked] = await captures(t, { family }, [
+      ['eth0'],
+      ['any', '-y', 'LINUX_SLL'],
+      ['any', '-y', 'LINUX_SLL2', '--time-stamp-precision=nano'],
+    ]);
+    const expected = ours(ethernet);
+    t.is(expected.length, CONNECTIONS);
+    t.deepEqual(
+      expected.filter(({ recoverable }) => recoverable !== 'recoverable'),
+      [],
+    );
+    for (const inspected of cooked) {
+      t.true(inspected.complete);
+      t.deepEqual(ours(inspected), expected);
+    }
+  });
+}
+
+/** In the order of their ports; each tap has its own clock. */
+function ours(inspected: Inspected | undefined): Partial<InspectedConnection>[] {
+  return (inspected?.connections ?? [])
+    .filter(({ server }) => server.endsWith(`:${PORT}`))
+    .map((connection) => ({ ...connection, startMs: 0, endMs: 0 }))
+    .toSorted((a, b) => a.client.localeCompare(b.client));
 }
