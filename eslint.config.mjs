@@ -15,7 +15,7 @@ const common = {
 export default defineConfig(
   { ignores: ['build/'] },
   {
-    files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.mjs', '*.mjs'],
+    files: ['{src,test,bench,examples}/**/*.ts', '{scripts,examples}/**/*.mjs', '*.mjs'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

@@ -1,9 +1,19 @@
 /**
- * Compiles the core with asc and bundles the host and the tests with esbuild, into build/.
+ * Compiles the core with asc and bundles the host, what hosts of one's own need, and the tests with esbuild, into build/.
  *
  *   npm run build [core | host]
  */
-import { chmodSync, copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { abiHeader } from './lib/abi-header.mjs';
 import { locked, once } from './lib/once.mjs';
 import { EXIT, ROOT, Stop, collect, filesIn, inRoot, main, say } from './lib/project.mjs';
 import { setUp } from './setup.mjs';
@@ -17,6 +27,15 @@ const HOST_ENTRIES = [
   { source: 'src/cli/main.ts', output: 'build/migware.js', executable: true },
   { source: 'src/index.ts', output: 'build/index.js', executable: false },
 ];
+
+/** `migware/core`: what runs anywhere, its declarations, and its numbers in C. */
+const PORTABLE = {
+  source: 'src/portable.ts',
+  output: 'build/portable.js',
+  types: 'build/types',
+  header: 'build/migware-abi.h',
+};
+const PAGE = { folder: 'examples/browser', output: 'build/page' };
 
 /** @type {import('esbuild').BuildOptions} */
 const BUNDLE = {
@@ -97,6 +116,65 @@ export async function buildHost() {
   );
 }
 
+/** The portable core and the page that shows it; the host in C has a Makefile of its own, since it needs wasm2c. */
+export async function buildPortable() {
+  const page = [`${PAGE.output}/index.html`, `${PAGE.output}/style.css`, `${PAGE.output}/page.js`];
+  await once(
+    {
+      stamp: 'build/.stamps/portable',
+      inputs: [
+        ...filesIn('src/core'),
+        ...filesIn('assembly/abi'),
+        ...filesIn(PAGE.folder),
+        ...[PORTABLE.source, 'src/errors.ts', 'src/globals.d.ts', 'examples/example.pcap', 'build/core.release.wasm'],
+        ...['package.json', 'package-lock.json', 'scripts/build.mjs', 'scripts/lib/abi-header.mjs'],
+      ],
+      outputs: [PORTABLE.output, PORTABLE.header, `${PORTABLE.types}/src/portable.d.ts`, ...page],
+    },
+    async () => {
+      say('building the portable core');
+      // Without a platform, so that a module of Node does not resolve.
+      await bundle({ entryPoints: [PORTABLE.source], outfile: PORTABLE.output, platform: 'neutral', target: 'es2022' });
+      writeFileSync(inRoot(PORTABLE.header), await abiHeader());
+      await declare();
+      // A script of the old kind, with the module and the example in it: a browser loads no other from a file.
+      await bundle({
+        entryPoints: [`${PAGE.folder}/page.ts`],
+        outfile: `${PAGE.output}/page.js`,
+        platform: 'browser',
+        format: 'iife',
+        target: 'es2022',
+        packages: 'bundle',
+        loader: { '.wasm': 'binary', '.pcap': 'binary' },
+        minify: true,
+        sourcemap: false,
+      });
+      for (const file of ['index.html', 'style.css']) {
+        copyFileSync(inRoot(`${PAGE.folder}/${file}`), inRoot(`${PAGE.output}/${file}`));
+      }
+    },
+  );
+}
+
+/** Declarations of the portable core for any compiler: AssemblyScript's names and const enums are not for others. */
+async function declare() {
+  rmSync(inRoot(PORTABLE.types), { recursive: true, force: true });
+  const tsc = inRoot('node_modules/typescript/bin/tsc');
+  const options = ['--declaration', '--emitDeclarationOnly', '--noEmit', 'false', '--outDir', PORTABLE.types];
+  const { status, output } = await collect(process.execPath, [tsc, '-p', 'src/portable.tsconfig.json', ...options]);
+  if (status !== 0) throw new Stop(EXIT.failed, `${output}\ntsc could not declare the portable core`);
+  for (const file of filesIn(PORTABLE.types, (path) => path.endsWith('.d.ts'))) {
+    const text = readFileSync(inRoot(file), 'utf8')
+      .replaceAll('const enum', 'enum')
+      .replaceAll(/: u32\b/g, ': number')
+      .replaceAll(/(from '\.[^']*)'/g, "$1.js'");
+    writeFileSync(inRoot(file), text);
+  }
+  // What asc wrote about the module is a declaration already, so tsc leaves it where it is.
+  mkdirSync(inRoot(`${PORTABLE.types}/build`), { recursive: true });
+  copyFileSync(inRoot('build/core.d.ts'), inRoot(`${PORTABLE.types}/build/core.d.ts`));
+}
+
 /**
  * Bundles files that are run but not shipped (tests, benches) to the same paths under build/.
  * @param {readonly string[]} entryPoints
@@ -115,7 +193,7 @@ export function removeStaleTests() {
 }
 
 /** @param {import('esbuild').BuildOptions} options */
-async function bundle(options) {
+export async function bundle(options) {
   const esbuild = await import('esbuild'); // not before the set-up has installed it
   try {
     await esbuild.build({ ...BUNDLE, ...options });
@@ -131,6 +209,8 @@ await main(import.meta.url, async ([part]) => {
   await setUp(['build']);
   await locked(async () => {
     await buildCore();
-    if (part !== 'core') await buildHost();
+    if (part === 'core') return;
+    await buildHost();
+    await buildPortable();
   });
 });

@@ -3,8 +3,8 @@
  *
  *   node scripts/check-imports.mjs [ROOT]
  *
- * Reads every import of a TypeScript file under assembly/, src/, test/ and bench/ and compares the layers of both sides
- * with the tables below. Imports inside one layer are free.
+ * Reads every import of a TypeScript file under assembly/, src/, test/, bench/ and examples/ and compares the layers of
+ * both sides with the tables below. Imports inside one layer are free.
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
@@ -38,8 +38,8 @@ export const LAYERS = [
   {
     layer: 'assembly/parser/packet-codes.ts',
     may: [],
-    openTo: ['assembly', 'test'],
-    why: 'literals only, which the tests of the parser read as well',
+    openTo: ['assembly', 'test', 'bench'],
+    why: 'literals only, which the tests of the parser and other parsers read as well',
   },
   {
     layer: 'assembly/parser',
@@ -118,6 +118,8 @@ export const LAYERS = [
     why: 'it turns arguments into calls; nothing imports it',
   },
   { layer: 'src/index.ts', may: ['src/core'], why: 'it is the surface for other hosts of the core' },
+  { layer: 'src/portable.ts', may: ['src/core'], why: 'it is the same for hosts without Node' },
+  { layer: 'examples', may: [], why: 'they embed the core as anybody would, through the package' },
 
   {
     layer: 'test',
@@ -131,9 +133,17 @@ export const LAYERS = [
       'src/demo',
       'src/cli',
       'src/index.ts',
+      'src/portable.ts',
+      'examples',
       'scripts',
     ],
     why: 'tests see all of the host, and of the core what a host sees: the built module',
+  },
+  {
+    layer: 'bench/core',
+    may: ['assembly/abi', 'src/core', 'test', 'bench'],
+    openTo: ['test/bench'],
+    why: 'tests see to it that what is compared does the same',
   },
   {
     layer: 'bench',
@@ -149,7 +159,7 @@ export const LAYERS = [
  * @type {readonly { name: string, only: readonly string[], why: string }[]}
  */
 export const PACKAGES = [
-  { name: 'pcap', only: ['src/sniffer'], why: 'capture is behind the port interface' },
+  { name: 'pcap', only: ['src/sniffer', 'bench/core'], why: 'capture is behind the port interface' },
   {
     name: 'raw-socket',
     only: ['src/sniffer', 'src/monitor'],
@@ -161,11 +171,11 @@ export const PACKAGES = [
   { name: 'prom-client', only: ['src/report'], why: 'one place for metrics' },
   { name: 'ava', only: ['test'], why: 'it is not shipped' },
   { name: 'fast-check', only: ['test'], why: 'it is not shipped' },
-  { name: 'tinybench', only: ['bench'], why: 'it is not shipped' },
+  { name: 'tinybench', only: ['bench/core'], why: 'it is not shipped' },
 ];
 
 const LAYER_OF = new Map(LAYERS.map((row) => [row.layer, row]));
-const CHECKED = ['assembly', 'src', 'test', 'bench'];
+const CHECKED = ['assembly', 'src', 'test', 'bench', 'examples'];
 
 /**
  * Every import that the tables do not allow, one line each.

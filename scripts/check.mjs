@@ -1,11 +1,11 @@
 /**
- * The static checks: types of host and core, lint, format, and who may import what. All of them run, then it fails.
+ * The static checks: types of host, core and page, lint, format, and who may import what. All of them run, then it fails.
  *
  *   npm run check [-- NAME...]     only the named ones
  *   npm run format                 corrects what lint and format can correct
  */
 import { spawnSync } from 'node:child_process';
-import { buildCore } from './build.mjs';
+import { buildCore, buildPortable } from './build.mjs';
 import { locked } from './lib/once.mjs';
 import { EXIT, ROOT, Stop, inRoot, main, say } from './lib/project.mjs';
 import { setUp } from './setup.mjs';
@@ -18,6 +18,7 @@ const PRETTIER = 'node_modules/prettier/bin/prettier.cjs';
 const CHECKS = {
   host: { check: [TSC, '-p', '.'] },
   core: { check: [TSC, '-p', 'assembly'] },
+  page: { check: [TSC, '-p', 'examples/browser'] },
   lint: { check: [ESLINT, '--max-warnings=0', '.'], fix: [ESLINT, '--fix', '.'] },
   format: {
     check: [PRETTIER, '--check', '--log-level=warn', '.'],
@@ -34,7 +35,11 @@ await main(import.meta.url, async (args) => {
     throw new Stop(EXIT.usage, `unknown: ${unknown.join(', ')}; known: ${Object.keys(CHECKS).join(', ')}`);
 
   await setUp(['build']);
-  await locked(buildCore); // the host's types name the module's exports
+  // The host's types name the module's exports, the examples' the package's.
+  await locked(async () => {
+    await buildCore();
+    await buildPortable();
+  });
 
   const failed = [];
   for (const [name, { check, fix: correct }] of Object.entries(CHECKS)) {

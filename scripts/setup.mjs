@@ -46,4 +46,4 @@ function headersOfThisNode() {
   return { npm_config_nodedir: prefix, npm_package_config_node_gyp_nodedir: prefix };
 }
 
-await main(import.meta.url, () => setUp(['build', 'run', 'lab']));
+await main(import.meta.url, () => setUp(['build', 'run', 'test', 'lab']));

@@ -15,7 +15,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { buildCore, buildHost, buildPrivate, removeStaleTests } from './build.mjs';
+import { buildCore, buildHost, buildPortable, buildPrivate, removeStaleTests } from './build.mjs';
 import { labObstacle } from './lib/environment.mjs';
 import { locked } from './lib/once.mjs';
 import { EXIT, ROOT, Stop, filesIn, inRoot, main, say } from './lib/project.mjs';
@@ -37,7 +37,7 @@ async function test(args) {
   if (kind === 'lab' && obstacle !== null) throw new Stop(EXIT.environment, `The lab cannot run: ${obstacle}.`);
 
   const withLab = kind !== 'unit' && obstacle === null;
-  await setUp(withLab ? ['build', 'run', 'lab'] : ['build']);
+  await setUp(withLab ? ['build', 'run', 'test', 'lab'] : ['build', 'test']);
 
   const files = filesIn('test', (path) => path.endsWith('.test.ts') && isChosen(path, chosen));
   const unit = kind === 'lab' ? [] : files.filter(KINDS.unit.accept);
@@ -46,6 +46,7 @@ async function test(args) {
   await locked(async () => {
     await build(buildCore, chosen.length > 0);
     await build(buildHost, chosen.length > 0);
+    await build(buildPortable, chosen.length > 0);
     removeStaleTests();
     await buildPrivate([...unit, ...lab, ...filesIn('test', (path) => path.endsWith('.program.ts'))]);
   });

@@ -2,30 +2,40 @@
  * Addresses between text and the core's form: 16 bytes in network order, IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2).
  * Text is written as RFC 5952 wants it.
  */
-import { isIPv4, isIPv6 } from 'node:net';
-
 export const ADDRESS_BYTES = 16;
 const IPV4_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 /** `undefined` when the text is no address. Zones (`%eth0`) are no part of an address on the wire and are refused. */
 export function parseAddress(text: string): Uint8Array | undefined {
-  if (isIPv4(text)) return Uint8Array.from([...IPV4_PREFIX, ...text.split('.').map(Number)]);
-  if (!isIPv6(text) || text.includes('%')) return undefined;
-  const [head = '', tail] = text.split('::');
-  const front = ipv6Bytes(head);
-  const back = tail === undefined ? [] : ipv6Bytes(tail);
-  const zeros = new Array<number>(ADDRESS_BYTES - front.length - back.length).fill(0);
-  return Uint8Array.from([...front, ...zeros, ...back]);
+  const ipv4 = ipv4Bytes(text);
+  if (ipv4 !== undefined) return Uint8Array.from([...IPV4_PREFIX, ...ipv4]);
+  const [head = '', tail, ...more] = text.split('::');
+  if (more.length > 0) return undefined;
+  const front = ipv6Bytes(head, tail === undefined);
+  const back = tail === undefined ? [] : ipv6Bytes(tail, true);
+  if (front === undefined || back === undefined) return undefined;
+  const missing = ADDRESS_BYTES - front.length - back.length;
+  // '::' stands for one group at least.
+  if (tail === undefined ? missing !== 0 : missing < 2) return undefined;
+  return Uint8Array.from([...front, ...new Array<number>(missing).fill(0), ...back]);
 }
 
-/** Groups of a half of an IPv6 address, the last of which may be a dotted IPv4 address. */
-function ipv6Bytes(half: string): number[] {
+function ipv4Bytes(text: string): number[] | undefined {
+  const parts = text.split('.');
+  const isAddress = parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255);
+  return isAddress ? parts.map(Number) : undefined;
+}
+
+/** Groups of a half of an IPv6 address, whose very last may be a dotted IPv4 address; `undefined`: they are none. */
+function ipv6Bytes(half: string, isLast: boolean): number[] | undefined {
   if (half === '') return [];
-  return half.split(':').flatMap((group) => {
-    if (group.includes('.')) return group.split('.').map(Number);
-    const value = Number.parseInt(group, 16);
-    return [value >>> 8, value & 0xff];
+  const groups = half.split(':');
+  const bytes = groups.map((group, i) => {
+    if (isLast && i === groups.length - 1 && group.includes('.')) return ipv4Bytes(group);
+    const value = /^[0-9a-f]{1,4}$/i.test(group) ? Number.parseInt(group, 16) : undefined;
+    return value === undefined ? undefined : [value >>> 8, value & 0xff];
   });
+  return bytes.some((group) => group === undefined) ? undefined : bytes.flatMap((group) => group ?? []);
 }
 
 /** The address whose 16 bytes start at `at`. */

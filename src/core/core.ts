@@ -16,6 +16,7 @@ import {
   CONNECTION_RISK,
   CONNECTION_SERVICE,
   CONNECTION_STATE,
+  NONE,
   RX_FRAME_BYTES,
   SERVICE_BYTES,
   SERVICE_DIVERGENCES,
@@ -24,6 +25,7 @@ import {
   SERVICE_RECOVERING,
   SNAPSHOT_RECORD_BYTES,
   TX_DESC_BYTES,
+  TX_DESC_CONN,
   TX_DESC_LEN,
   TX_DESC_OFF,
   TX_DESC_PORT,
@@ -31,7 +33,7 @@ import {
 } from '../../assembly/abi/layout';
 import { ConnectionWatch } from './connection-watch';
 import { CoreError, type Exports, check } from './exports';
-import { FrameViews } from './frame-views';
+import { FrameViews, type MakeView } from './frame-views';
 import { RecordExchange } from './record-exchange';
 import { Counter, asCode, counterName, type Port, Reason, reasonName, type ServiceState, TcpState } from './names';
 import {
@@ -101,17 +103,19 @@ const WORDS_PER_DESC = TX_DESC_BYTES / WORD_BYTES;
 const OFF_WORD = TX_DESC_OFF / WORD_BYTES;
 const LEN_WORD = TX_DESC_LEN / WORD_BYTES;
 const PORT_WORD = TX_DESC_PORT / WORD_BYTES;
+const CONN_WORD = TX_DESC_CONN / WORD_BYTES;
 const REASONS: number = Reason.Count;
 
-export class Core {
-  /** Where a captured frame is put before `receive`: the capture library writes straight into the core. */
-  readonly rx: Buffer;
+/** @typeParam View how the host wants to see bytes of the memory */
+export class Core<View extends Uint8Array = Uint8Array> {
+  /** Where a captured frame is put before `receive`: a capture library may write straight into the core. */
+  readonly rx: View;
   /** For records that outgrow the memory. */
   readonly exchange: RecordExchange;
   readonly #exports: Exports;
   readonly #view: DataView;
   readonly #tx: Uint32Array;
-  readonly #frames: FrameViews;
+  readonly #frames: FrameViews<View>;
   readonly #counters: BigUint64Array;
   readonly #servicesBase: number;
   readonly #connectionsBase: number;
@@ -121,11 +125,20 @@ export class Core {
    * @param hashKey four random u32: without it a client could choose ports that all fall into one bucket
    */
   static load(bytes: Uint8Array<ArrayBuffer>, capacity: Capacity, hashKey: Uint32Array): Core {
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {});
-    return new Core(exports as unknown as Exports, capacity, hashKey);
+    return Core.loadWith(bytes, capacity, hashKey, (memory, offset, length) => new Uint8Array(memory, offset, length));
   }
 
-  private constructor(exports: Exports, capacity: Capacity, hashKey: Uint32Array) {
+  static loadWith<View extends Uint8Array>(
+    bytes: Uint8Array<ArrayBuffer>,
+    capacity: Capacity,
+    hashKey: Uint32Array,
+    makeView: MakeView<View>,
+  ): Core<View> {
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {});
+    return new Core(exports as unknown as Exports, capacity, hashKey, makeView);
+  }
+
+  private constructor(exports: Exports, capacity: Capacity, hashKey: Uint32Array, makeView: MakeView<View>) {
     const version = exports.abiVersion() >>> 0;
     if (version !== ABI_VERSION) {
       throw new CoreError(
@@ -140,10 +153,10 @@ export class Core {
 
     const memory = exports.memory.buffer;
     this.#exports = exports;
-    this.rx = Buffer.from(memory, exports.rxSlot() >>> 0, RX_FRAME_BYTES);
+    this.rx = makeView(memory, exports.rxSlot() >>> 0, RX_FRAME_BYTES);
     this.#view = new DataView(memory);
     this.#tx = new Uint32Array(memory, exports.txTable() >>> 0, TX_MAX * WORDS_PER_DESC);
-    this.#frames = new FrameViews(memory);
+    this.#frames = new FrameViews(memory, makeView);
     this.#counters = new BigUint64Array(memory, exports.countersBase() >>> 0, Reason.Count + Counter.Count);
     this.#servicesBase = exports.servicesBase() >>> 0;
     this.#connectionsBase = exports.connectionsBase() >>> 0;
@@ -229,6 +242,11 @@ export class Core {
     return check('receive', this.#exports.receive(port, length, wireLength, nowMs));
   }
 
+  /** Why the last frame moved nothing, or not all that it says; Reason.None: it was accepted. */
+  lastReason(): Reason {
+    return asCode(this.#exports.lastReason());
+  }
+
   /** @returns how many more frames are to be sent; to be called until there are none */
   pump(nowMs: number): number {
     return check('pump', this.#exports.pump(nowMs));
@@ -245,13 +263,19 @@ export class Core {
   }
 
   /** The bytes of frame `i` to be sent, valid until the next call of receive, pump, tick or announce. */
-  frame(i: number): Buffer {
+  frame(i: number): View {
     const at = i * WORDS_PER_DESC;
     return this.#frames.get(this.#tx[at + OFF_WORD] ?? 0, this.#tx[at + LEN_WORD] ?? 0);
   }
 
   framePort(i: number): Port {
     return asCode(this.#tx[i * WORDS_PER_DESC + PORT_WORD] ?? 0);
+  }
+
+  /** Index of the record that frame `i` belongs to; `undefined`: of none. */
+  frameConnection(i: number): number | undefined {
+    const index = this.#tx[i * WORDS_PER_DESC + CONN_WORD] ?? NONE;
+    return index === NONE ? undefined : index;
   }
 
   /** Connections that need a tick every 5 ms. */
@@ -266,9 +290,9 @@ export class Core {
    * within a receiver.
    * @returns a copy, and where to go on; empty at the end
    */
-  exportLive(first: number): { readonly records: Buffer; readonly next: number } {
+  exportLive(first: number): { readonly records: Uint8Array; readonly next: number } {
     const length = check('exportLive', this.#exports.exportLive(first));
-    return { records: Buffer.from(this.rx.subarray(0, length)), next: this.#exports.exportedTo() >>> 0 };
+    return { records: new Uint8Array(this.rx.subarray(0, length)), next: this.#exports.exportedTo() >>> 0 };
   }
 
   /** Takes records of `exportLive` back. @returns how many connections go on */

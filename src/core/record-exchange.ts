@@ -36,7 +36,7 @@ export class RecordExchange {
    */
   constructor(
     exports: Exports,
-    readonly rx: Buffer,
+    readonly rx: Uint8Array,
     records: DataView,
   ) {
     this.#exports = exports;

@@ -11,8 +11,7 @@
 import { randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
 import { parseAddress } from '../core/address';
-import { Core } from '../core/core';
-import { coreModule } from '../core/module';
+import { type NodeCore, loadNodeCore } from '../core/node-core';
 import { Counter, Port } from '../core/names';
 import { EnvironmentError } from '../errors';
 import type { PacketPort, PortError } from '../sniffer/port';
@@ -76,7 +75,7 @@ export class Daemon implements DaemonControl {
   readonly #parts: DaemonParts;
   readonly #clock: MonotonicClock;
   readonly #startedMs: number;
-  #core: Core | undefined;
+  #core: NodeCore | undefined;
   #loop: PacketLoop | undefined;
   #spill: RecordSpill | undefined;
   #divergenceLog: DivergenceLog | undefined;
@@ -130,7 +129,7 @@ export class Daemon implements DaemonControl {
 
     const hashKey = randomFillSync(new Uint32Array(4));
     const record = this.#recordRoom();
-    const core = Core.load(coreModule, { connections, retainedBytes, retainedPerConnectionBytes, record }, hashKey);
+    const core = loadNodeCore({ connections, retainedBytes, retainedPerConnectionBytes, record }, hashKey);
     if (record !== undefined && record.diskBytes > 0) {
       const file = new ExtentFile(join(stateDir, SPILL_FILE), record.diskBytes);
       this.#spill = new RecordSpill(core.exchange, file, log, toCoreMs(this.#clock()));
@@ -172,7 +171,7 @@ export class Daemon implements DaemonControl {
     return services.some(({ recovery }) => recovery !== 'resume') ? record : undefined;
   }
 
-  async #addService(service: ServiceConfig, core: Core, loop: PacketLoop): Promise<Failover> {
+  async #addService(service: ServiceConfig, core: NodeCore, loop: PacketLoop): Promise<Failover> {
     const { machine, log } = this.#parts;
     const isLocal = machine.isLocal(service);
     const replicaMac = isLocal ? undefined : ((await machine.replicaMac(service.replica)) ?? UNRESOLVED);
@@ -204,7 +203,7 @@ export class Daemon implements DaemonControl {
   }
 
   /** Goes on with what an earlier daemon had taken over. */
-  #resume({ services, records }: TakenState, core: Core): void {
+  #resume({ services, records }: TakenState, core: NodeCore): void {
     for (const { name, address, failovers } of services) {
       const mine = this.#failovers.find(({ service }) => service.name === name && service.address === address);
       if (mine === undefined)
@@ -319,7 +318,7 @@ export class Daemon implements DaemonControl {
     return Promise.reject(new FailoverError(`there is no service ${name}; there are ${known}`));
   }
 
-  #running(): Core {
+  #running(): NodeCore {
     if (this.#core === undefined) throw new FailoverError('the daemon is starting');
     return this.#core;
   }

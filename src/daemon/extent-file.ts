@@ -47,7 +47,7 @@ export class ExtentFile {
    * Puts the first `length` bytes of `from` at the end of a stream.
    * @throws Error of the system; the stream is then of no more use but to be released
    */
-  append(stream: Stream, from: Buffer, length: number): void {
+  append(stream: Stream, from: Uint8Array, length: number): void {
     for (let done = 0; done < length;) {
       const filled = stream.bytes % EXTENT_BYTES;
       if (filled === 0) stream.extents.push(this.#free.pop() ?? this.#end++);
@@ -62,7 +62,7 @@ export class ExtentFile {
    * Reads `length` bytes of a stream, all of which it has, to the beginning of `into`.
    * @throws Error of the system
    */
-  read(stream: Stream, at: number, into: Buffer, length: number): void {
+  read(stream: Stream, at: number, into: Uint8Array, length: number): void {
     for (let done = 0; done < length;) {
       const here = at + done;
       const part = Math.min(length - done, EXTENT_BYTES - (here % EXTENT_BYTES));
@@ -87,7 +87,7 @@ export class ExtentFile {
     this.#free.length = 0;
   }
 
-  #write(from: Buffer, offset: number, length: number, position: number): void {
+  #write(from: Uint8Array, offset: number, length: number, position: number): void {
     for (let done = 0; done < length;) {
       // A full disk takes a part before it refuses.
       done += this.disk.writeSync(this.#open(), from, offset + done, length - done, position + done);

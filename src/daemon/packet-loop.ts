@@ -11,7 +11,7 @@
  * answers what we send it, so it falls silent by itself, while a wire polled from inside the stack's turn may never end,
  * and the stack's ring overflows meanwhile [measured: 100 greedy uploads, silences of 14 s instead of 0.3 s].
  */
-import type { Core } from '../core/core';
+import type { NodeCore } from '../core/node-core';
 import { Port } from '../core/names';
 import type { PacketPort, PortError, Receiver } from '../sniffer/port';
 import { type MonotonicClock, toCoreMs } from './clock';
@@ -43,7 +43,7 @@ export interface RecordKeeper {
 }
 
 export class PacketLoop {
-  readonly #core: Core;
+  readonly #core: NodeCore;
   readonly #clock: MonotonicClock;
   readonly #events: PacketLoopEvents;
   readonly #records: RecordKeeper | undefined;
@@ -56,7 +56,7 @@ export class PacketLoop {
   #fastTimer: NodeJS.Timeout | undefined;
 
   /** @param records absent: the core has no room for any, or no disk beside it */
-  constructor(core: Core, clock: MonotonicClock, events: PacketLoopEvents, records?: RecordKeeper) {
+  constructor(core: NodeCore, clock: MonotonicClock, events: PacketLoopEvents, records?: RecordKeeper) {
     this.#records = records;
     this.#core = core;
     this.#clock = clock;

@@ -74,7 +74,7 @@ export class StateKeeper {
   }
 
   async #collect(): Promise<Buffer> {
-    const parts: Buffer[] = [];
+    const parts: Uint8Array[] = [];
     for (let first = 0; ;) {
       const { records, next } = this.core.exportLive(first);
       if (records.length === 0) return Buffer.concat(parts);

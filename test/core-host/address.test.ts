@@ -1,5 +1,5 @@
 /** Addresses between text and the core's 16 bytes. */
-import { SocketAddress } from 'node:net';
+import { SocketAddress, isIP } from 'node:net';
 import test from 'ava';
 import fc from 'fast-check';
 import { formatAddress, formatEndpoint, formatMac, parseAddress, parseMac } from '../../src/core/address';
@@ -47,6 +47,35 @@ test('any bytes are read back from their text, which is the system’s own', (t)
         }
       },
     ),
+  );
+});
+
+test('what is an address and what is not, the system says too', (t) => {
+  const piece = fc.constantFrom(
+    '0',
+    '1',
+    '00',
+    '12',
+    '255',
+    '256',
+    'ff',
+    'FFFF',
+    '1ffff',
+    '.',
+    '.',
+    ':',
+    ':',
+    '::',
+    'g',
+    '%1',
+    '',
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 18 }), (pieces) => {
+      const text = pieces.join('');
+      t.is(parseAddress(text) !== undefined, isIP(text) !== 0 && !text.includes('%'), text);
+    }),
+    { numRuns: 20_000 },
   );
 });
 

@@ -229,7 +229,7 @@ test('a survey counts live connections by their risk', (t) => {
 test('a view of a frame is made once, and again when another frame has taken its place', (t) => {
   const memory = new ArrayBuffer(1 << 20);
   new Uint8Array(memory).forEach((_, i, bytes) => (bytes[i] = i & 255));
-  const views = new FrameViews(memory);
+  const views = new FrameViews(memory, (whole, offset, length) => new Uint8Array(whole, offset, length));
   const first = views.get(1000, 60);
   t.is(views.get(1000, 60), first);
   t.deepEqual([first.byteOffset, first.length, first[0]], [1000, 60, 1000 & 255]);

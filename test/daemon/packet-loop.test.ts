@@ -2,9 +2,8 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { parseAddress } from '../../src/core/address';
-import { Core } from '../../src/core/core';
-import { coreModule } from '../../src/core/module';
 import { Port, ServiceState } from '../../src/core/names';
+import { loadNodeCore } from '../../src/core/node-core';
 import { PacketLoop } from '../../src/daemon/packet-loop';
 import type { RecordKeeper } from '../../src/daemon/packet-loop';
 import { MemoryPort } from '../../src/sniffer/memory-port';
@@ -20,8 +19,7 @@ class CountingPort extends MemoryPort {
 }
 
 function open(t: ExecutionContext, records?: RecordKeeper) {
-  const core = Core.load(
-    coreModule,
+  const core = loadNodeCore(
     { connections: 64, retainedBytes: 1 << 20, retainedPerConnectionBytes: 1 << 18 },
     Uint32Array.of(1, 2, 3, 4),
   );

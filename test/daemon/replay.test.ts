@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { parseAddress } from '../../src/core/address';
-import { Core } from '../../src/core/core';
-import { coreModule } from '../../src/core/module';
+import type { Core } from '../../src/core/core';
 import { Counter, Phase, Port, RecordState, ServiceState } from '../../src/core/names';
+import { loadNodeCore } from '../../src/core/node-core';
 import { ExtentFile } from '../../src/daemon/extent-file';
 import { PacketLoop } from '../../src/daemon/packet-loop';
 import { RecordSpill } from '../../src/daemon/record-spill';
@@ -30,8 +30,7 @@ const seqAt = (offset: number) => (ISN + 1 + offset) >>> 0;
 
 function open(t: ExecutionContext, diskBytes: number) {
   const folder = mkdtempSync(join(tmpdir(), 'migware-replay-'));
-  const core = Core.load(
-    coreModule,
+  const core = loadNodeCore(
     {
       connections: 64,
       retainedBytes: MIB,
