@@ -171,6 +171,7 @@ export const PACKAGES = [
   { name: 'prom-client', only: ['src/report'], why: 'one place for metrics' },
   { name: 'ava', only: ['test'], why: 'it is not shipped' },
   { name: 'fast-check', only: ['test'], why: 'it is not shipped' },
+  { name: 'modbus-serial', only: ['test'], why: 'it is not shipped' },
   { name: 'tinybench', only: ['bench/core'], why: 'it is not shipped' },
 ];
 

@@ -23,14 +23,20 @@ export function portMtu(port: Port): u32 {
   return load<u32>(at(port));
 }
 
+/** A link-layer address. By memory.copy it would be a call out of the module: 10 ns (V8), and loads and stores take 1. */
+export function copyMac(to: usize, from: usize): void {
+  store<u32>(to, load<u32>(from));
+  store<u16>(to, load<u16>(from, 4), 4);
+}
+
 /** Writes the Ethernet source: our own address on the port. */
 export function putOwnMac(port: Port, to: usize): void {
-  memory.copy(to, at(port) + 4, 6);
+  copyMac(to, at(port) + 4);
 }
 
 /** Writes the only peer's address: the local stack's end of the private link. */
 export function putPeerMac(port: Port, to: usize): void {
-  memory.copy(to, at(port) + 10, 6);
+  copyMac(to, at(port) + 10);
 }
 
 export function isOwnMac(port: Port, mac: usize): bool {

@@ -105,22 +105,33 @@ export function pseudoSum(p: Packet, l4len: u32): u64 {
   return p.ipVersion == 4 ? sum(p.l3 + IPV4_SRC, 8, tail) : sum(p.l3 + IPV6_SRC, 32, tail);
 }
 
-/** RFC 1624 eqn. 3: HC' = ~(~HC + ~m + m'), with m and m' as folded or unfolded sums of what changed. */
-export function patchSum(checksumPtr: usize, oldSum: u64, newSum: u64): void {
+/**
+ * What a field of 32 bits at an even offset, or a sum of several, adds to the others of RFC 1624 eqn. 3 when it changes:
+ * ~m + m'. Changes add up, and are handed on as values: a global that the module writes is memory to V8, not a register.
+ */
+export function change32(oldMem: u32, newMem: u32): u64 {
+  return <u64>~oldMem + <u64>newMem;
+}
+
+/** The same for sums of any number of bytes. */
+export function changeOf(oldSum: u64, newSum: u64): u64 {
+  return <u64>(fold(oldSum) ^ 0xffff) + newSum;
+}
+
+/** RFC 1624 eqn. 3: HC' = ~(~HC + ~m + m'), for everything that has changed. */
+export function patchBy(checksumPtr: usize, change: u64): void {
   const inverted = <u64>((<u32>load<u16>(checksumPtr)) ^ 0xffff);
-  store<u16>(checksumPtr, <u16>finish(inverted + <u64>(fold(oldSum) ^ 0xffff) + newSum));
+  store<u16>(checksumPtr, <u16>finish(inverted + change));
 }
 
 /** A 16-bit field at an even offset has changed. */
 export function patch16(checksumPtr: usize, oldMem: u32, newMem: u32): void {
-  const inverted = (<u32>load<u16>(checksumPtr)) ^ 0xffff;
-  store<u16>(checksumPtr, <u16>finish(<u64>(inverted + ((oldMem & 0xffff) ^ 0xffff) + (newMem & 0xffff))));
+  patchBy(checksumPtr, <u64>((oldMem & 0xffff) ^ 0xffff) + <u64>(newMem & 0xffff));
 }
 
 /** A 32-bit field at an even offset has changed. */
 export function patch32(checksumPtr: usize, oldMem: u32, newMem: u32): void {
-  const inverted = (<u32>load<u16>(checksumPtr)) ^ 0xffff;
-  store<u16>(checksumPtr, <u16>finish(<u64>inverted + <u64>~oldMem + <u64>newMem));
+  patchBy(checksumPtr, change32(oldMem, newMem));
 }
 
 /**

@@ -47,7 +47,7 @@ import {
   TCP_SRC_PORT,
 } from './headers';
 import { walkExtensions } from './ipv6';
-import { Packet, PacketKind, storeMapped } from './packet';
+import { copyAddress, Packet, PacketKind, storeMapped } from './packet';
 
 /** What an error message must at least quote of the segment: ports and sequence number. */
 const QUOTED_BYTES: u32 = 8;
@@ -107,8 +107,8 @@ function parseQuotedIpv6(p: Packet): Reason {
   if (reason == Reason.Fragment ? p.walkFragment != 0 : reason != Reason.None) return Reason.IcmpNotOurs;
   if (p.walkProtocol != PROTOCOL_TCP) return Reason.IcmpNotOurs;
   p.quotedL3 = ip;
-  memory.copy(p.quotedSrcPtr, ip + IPV6_SRC, 16);
-  memory.copy(p.quotedDstPtr, ip + IPV6_DST, 16);
+  copyAddress(p.quotedSrcPtr, ip + IPV6_SRC);
+  copyAddress(p.quotedDstPtr, ip + IPV6_DST);
   return takeQuote(p, p.walkPtr);
 }
 

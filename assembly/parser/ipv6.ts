@@ -22,7 +22,7 @@ import {
   PROTOCOL_ROUTING,
 } from './headers';
 import { packetLength, refuseFragment, setL4 } from './ipv4';
-import { Packet } from './packet';
+import { copyAddress, Packet } from './packet';
 
 /** More than any sender needs (RFC 8200 4.1 recommends seven headers at most), few enough to be no work. */
 const MAX_EXTENSION_HEADERS: u32 = 8;
@@ -85,8 +85,8 @@ export function parseIpv6(p: Packet): Reason {
   if (total < IPV6_BYTES) return Reason.BadIpTotalLength;
 
   p.ipVersion = 6;
-  memory.copy(p.srcPtr, ip + IPV6_SRC, 16);
-  memory.copy(p.dstPtr, ip + IPV6_DST, 16);
+  copyAddress(p.srcPtr, ip + IPV6_SRC);
+  copyAddress(p.dstPtr, ip + IPV6_DST);
   const limit = ip + total;
   const reason = walkExtensions(p, ip + IPV6_BYTES, <u32>load<u8>(ip, IPV6_NEXT_HEADER), p.end, limit);
   p.protocol = p.walkProtocol;

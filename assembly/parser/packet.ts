@@ -165,6 +165,14 @@ export function packet(): Packet {
 /** Bytes 8 to 11 of a mapped address as loaded from memory: 00 00 ff ff (RFC 4291 2.5.5.2). */
 const MAPPED_PREFIX: u32 = 0xffff0000;
 
+/** An address of 16 bytes, without a call out of the module: see copyMac of memory/ports.ts. */
+export function copyAddress(to: usize, from: usize): void {
+  const high = load<u64>(from);
+  const low = load<u64>(from, 8);
+  store<u64>(to, high);
+  store<u64>(to, low, 8);
+}
+
 /** Writes the IPv4 address at `from` to the 16 bytes at `to` as ::ffff:a.b.c.d. */
 export function storeMapped(to: usize, from: usize): void {
   store<u64>(to, 0);

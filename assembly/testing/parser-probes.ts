@@ -4,6 +4,7 @@
  */
 import { Reason } from '../abi/codes';
 import {
+  changeOf,
   fold,
   icmpChecksumFull,
   icmpChecksumValid,
@@ -11,7 +12,7 @@ import {
   patch16,
   patch32,
   patch32At,
-  patchSum,
+  patchBy,
   pseudoSumOf,
   sum,
   tcpChecksumFull,
@@ -64,9 +65,9 @@ export function probePseudoSumOf(srcPtr: usize, dstPtr: usize, addrBytes: u32, p
   return fold(pseudoSumOf(srcPtr, dstPtr, addrBytes, proto, l4len));
 }
 
-/** patchSum for `len` bytes at `newPtr` that replace those at `oldPtr`. */
+/** patchBy for `len` bytes at `newPtr` that replace those at `oldPtr`. */
 export function probePatchSum(checksumPtr: usize, oldPtr: usize, newPtr: usize, len: u32): void {
-  patchSum(checksumPtr, sum(oldPtr, len, 0), sum(newPtr, len, 0));
+  patchBy(checksumPtr, changeOf(sum(oldPtr, len, 0), sum(newPtr, len, 0)));
 }
 
 export function probeTcpChecksumFull(region: usize): u32 {

@@ -13,7 +13,7 @@
 import { Dir, Phase, TcpState } from '../abi/codes';
 import { CONNECTION_BYTES, CONNECTION_FLAG_IPV6, NONE } from '../abi/layout';
 import { connectionCapacity, indexBase, indexMask, Ptr } from '../memory/regions';
-import { Packet } from '../parser/packet';
+import { copyAddress, Packet } from '../parser/packet';
 import { CONN_BOUND, Connection, connectionAt, flowOf, NO_SERVICE, stateOf } from './connection';
 import { hashTuple } from './key';
 import { ListId, resetLists, unlist } from './lists';
@@ -164,8 +164,8 @@ export function addConnection(
   const ready = c.ready;
   const readyNext = c.readyNext;
   memory.fill(changetype<usize>(c), 0, CONNECTION_BYTES);
-  memory.copy(c.clientPtr, client, 16);
-  memory.copy(c.serverPtr, server, 16);
+  copyAddress(c.clientPtr, client);
+  copyAddress(c.serverPtr, server);
   c.clientPort = <u16>clientPort;
   c.serverPort = <u16>serverPort;
   c.vlan = vlan;

@@ -22,7 +22,7 @@ import {
   TCP_SEQ,
   TCP_SRC_PORT,
 } from '../parser/headers';
-import { Packet } from '../parser/packet';
+import { copyAddress, Packet } from '../parser/packet';
 import { CONN_BOUND, CONN_COPY, Connection, connectionAt } from '../tracker/connection';
 import { serviceAt, Service } from '../tracker/service';
 import { findOnStack, findOnWire, stackPeerPtr } from '../tracker/table';
@@ -70,7 +70,7 @@ function notePathMtu(c: Connection, p: Packet): void {
 
 function setAddress(l3: Ptr, version: u32, at4: usize, at6: usize, address: Ptr): void {
   if (version == 6) {
-    memory.copy(l3 + at6, address, 16);
+    copyAddress(l3 + at6, address);
     return;
   }
   const old = load<u32>(l3 + at4);

@@ -8,7 +8,7 @@
 import { Counter, Dir, Phase, Port } from '../abi/codes';
 import { CONNECTION_FLAG_IPV6, CONNECTION_FLAG_PROXIED, CONNECTION_FLAG_TIMESTAMPS, FLOW_FLAG_TS } from '../abi/layout';
 import { count } from '../memory/counters';
-import { portMtu, putOwnMac, putPeerMac } from '../memory/ports';
+import { copyMac, portMtu, putOwnMac, putPeerMac } from '../memory/ports';
 import { Ptr } from '../memory/regions';
 import { TX_FRAME_MAX, txAlloc, txPush } from '../memory/transmit';
 import { finish, pseudoSumOf, sum } from '../parser/checksum';
@@ -43,6 +43,7 @@ import {
   TCP_URGENT,
   TCP_WINDOW,
 } from '../parser/headers';
+import { copyAddress } from '../parser/packet';
 import { seqMax } from '../parser/seq';
 import { CONN_REPLICA_TS, Connection, flowOf, phaseOf } from '../tracker/connection';
 import { Service } from '../tracker/service';
@@ -122,7 +123,7 @@ export function putLink(at: Ptr, c: Connection, s: Service, toward: Dir, port: P
     store<u16>(at, c.clientMacHi);
     store<u32>(at, c.clientMacLo, 2);
   } else if (s.isRemote) {
-    memory.copy(at, s.replicaMacPtr, 6);
+    copyMac(at, s.replicaMacPtr);
   } else {
     putPeerMac(port, at);
   }
@@ -152,8 +153,8 @@ function putIp(source: Ptr, destination: Ptr, tcpBytes: u32): void {
     store<u16>(l3, bswap<u16>(<u16>tcpBytes), 4);
     store<u8>(l3, <u8>PROTOCOL_TCP, 6);
     store<u8>(l3, <u8>HOP_LIMIT, 7);
-    memory.copy(l3 + IPV6_SRC, source, 16);
-    memory.copy(l3 + IPV6_DST, destination, 16);
+    copyAddress(l3 + IPV6_SRC, source);
+    copyAddress(l3 + IPV6_DST, destination);
     l4 = l3 + IPV6_BYTES;
     return;
   }

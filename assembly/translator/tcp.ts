@@ -19,7 +19,16 @@ import { count, countBy, refuse } from '../memory/counters';
 import { portMtu } from '../memory/ports';
 import { Ptr } from '../memory/regions';
 import { txPush } from '../memory/transmit';
-import { isPartialChecksum, patch16, patchSum, sum, tcpChecksumFull, tcpChecksumValid } from '../parser/checksum';
+import {
+  change32,
+  changeOf,
+  isPartialChecksum,
+  patch16,
+  patchBy,
+  sum,
+  tcpChecksumFull,
+  tcpChecksumValid,
+} from '../parser/checksum';
 import {
   IPV4_CHECKSUM,
   IPV4_DST,
@@ -36,7 +45,7 @@ import {
   TCP_SRC_PORT,
   TCP_WINDOW,
 } from '../parser/headers';
-import { OptionBit, Packet, TcpFlag } from '../parser/packet';
+import { copyAddress, OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { seqLt } from '../parser/seq';
 import { carriesTimestamps, closeSegment, linkBytes, maxPayload, openSegment, putLink, replicaPort } from './segment';
 import { CONN_REPLICA_ECN, CONN_REPLICA_TS, Connection } from '../tracker/connection';
@@ -47,40 +56,37 @@ import { stackPeerPtr } from '../tracker/table';
 const TIMESTAMPS_BYTES: u32 = 10;
 const SACK_BLOCK_BYTES: u32 = 8;
 
-/** Sums of the old and new words of what was changed in the segment, for one patch at the end. */
-let removed: u64 = 0;
-let added: u64 = 0;
+// Each of these writes, and gives the change of the checksum: they add up, for one patch at the end.
 
-function replace32(at: Ptr, value: u32): void {
-  removed += load<u32>(at);
+function replace32(at: Ptr, value: u32): u64 {
+  const change = change32(load<u32>(at), value);
   store<u32>(at, value);
-  added += value;
+  return change;
 }
 
-function replace16(at: Ptr, value: u16): void {
-  removed += load<u16>(at);
+function replace16(at: Ptr, value: u16): u64 {
+  const change = change32(load<u16>(at), value);
   store<u16>(at, value);
-  added += value;
+  return change;
 }
 
 /** A 32-bit field of an option, which may begin at an odd offset of the segment. */
-function replaceOption(segment: Ptr, at: Ptr, value: u32): void {
-  const odd = ((at - segment) & 1) != 0;
+function replaceOption(segment: Ptr, at: Ptr, value: u32): u64 {
+  const turn = (<u32>((at - segment) & 1)) << 3;
   const old = load<u32>(at);
   store<u32>(at, value);
-  removed += odd ? rotl<u32>(old, 8) : old;
-  added += odd ? rotl<u32>(value, 8) : value;
+  return change32(rotl<u32>(old, turn), rotl<u32>(value, turn));
 }
 
 /** Overwrites option bytes with NOPs. */
-function blankOption(segment: Ptr, at: Ptr, length: u32): void {
+function blankOption(segment: Ptr, at: Ptr, length: u32): u64 {
+  let change: u64 = 0;
   for (let i: u32 = 0; i < length; i++) {
-    const b = <u32>load<u8>(at + i);
     const shift: u32 = ((at + i - segment) & 1) != 0 ? 8 : 0;
-    removed += b << shift;
-    added += TCP_OPTION_NOP << shift;
+    change += change32((<u32>load<u8>(at + i)) << shift, TCP_OPTION_NOP << shift);
     store<u8>(at + i, <u8>TCP_OPTION_NOP);
   }
+  return change;
 }
 
 /**
@@ -139,23 +145,21 @@ function edit(c: Connection, s: Service, p: Packet, toward: Dir, port: Port, fie
   const partial = isPartialChecksum(p);
   const l4 = p.l4;
   const inbound = toward == Dir.Inbound;
-  removed = 0;
-  added = 0;
   putLength(p);
-  putAddresses(p, inbound ? stackPeerPtr(c, s) : c.serverPtr, inbound ? s.replicaPtr : c.clientPtr);
+  let change = putAddresses(p, inbound ? stackPeerPtr(c, s) : c.serverPtr, inbound ? s.replicaPtr : c.clientPtr);
   const ports = inbound
     ? ((<u32>c.stackPort) << 16) | (<u32>c.serverPort)
     : ((<u32>c.serverPort) << 16) | (<u32>c.clientPort);
-  replace32(l4 + TCP_SRC_PORT, bswap<u32>(ports));
-  replace32(l4 + TCP_SEQ, bswap<u32>(p.seq));
-  replace32(l4 + TCP_SEQ + 4, bswap<u32>(p.ack));
-  replace16(l4 + TCP_WINDOW, bswap<u16>(<u16>field));
-  if (!c.has(CONNECTION_FLAG_PROXIED)) putOptions(c, p, inbound);
+  change += replace32(l4 + TCP_SRC_PORT, bswap<u32>(ports));
+  change += replace32(l4 + TCP_SEQ, bswap<u32>(p.seq));
+  change += replace32(l4 + TCP_SEQ + 4, bswap<u32>(p.ack));
+  change += replace16(l4 + TCP_WINDOW, bswap<u16>(<u16>field));
+  if (!c.has(CONNECTION_FLAG_PROXIED)) change += putOptions(c, p, inbound);
   if (partial) {
     store<u16>(l4, <u16>tcpChecksumFull(p), TCP_CHECKSUM);
     count(Counter.ChecksumRecomputed);
   } else {
-    patchSum(l4 + TCP_CHECKSUM, removed, added);
+    patchBy(l4 + TCP_CHECKSUM, change);
     count(Counter.ChecksumPatched);
   }
   // The outgoing link header may be longer or shorter than the one that came; the receive slot has room before it.
@@ -176,53 +180,56 @@ function putLength(p: Packet): void {
   }
 }
 
-/** Addresses in the IP header; they are part of the TCP checksum too (pseudo header). */
-function putAddresses(p: Packet, source: Ptr, destination: Ptr): void {
+/** Addresses in the IP header. They are part of the TCP checksum too (pseudo header): its change. */
+function putAddresses(p: Packet, source: Ptr, destination: Ptr): u64 {
   const l3 = p.l3;
   if (p.ipVersion == 6) {
-    removed = sum(l3 + IPV6_SRC, 32, removed);
-    memory.copy(l3 + IPV6_SRC, source, 16);
-    memory.copy(l3 + IPV6_DST, destination, 16);
-    added = sum(l3 + IPV6_SRC, 32, added);
-    return;
+    const old = sum(l3 + IPV6_SRC, 32, 0);
+    copyAddress(l3 + IPV6_SRC, source);
+    copyAddress(l3 + IPV6_DST, destination);
+    return changeOf(old, sum(l3 + IPV6_SRC, 32, 0));
   }
-  replace32(l3 + IPV4_SRC, load<u32>(source, 12));
-  replace32(l3 + IPV4_DST, load<u32>(destination, 12));
-  patchSum(l3 + IPV4_CHECKSUM, removed, added);
+  const change = replace32(l3 + IPV4_SRC, load<u32>(source, 12)) + replace32(l3 + IPV4_DST, load<u32>(destination, 12));
+  patchBy(l3 + IPV4_CHECKSUM, change);
+  return change;
 }
 
-function putOptions(c: Connection, p: Packet, inbound: bool): void {
+/** The change of the checksum. */
+function putOptions(c: Connection, p: Packet, inbound: bool): u64 {
   const l4 = p.l4;
+  let change: u64 = 0;
   if (p.options & OptionBit.Timestamps) {
     if (inbound && !c.marked(CONN_REPLICA_TS)) {
-      blankOption(l4, p.tsPtr - 2, TIMESTAMPS_BYTES);
+      change += blankOption(l4, p.tsPtr - 2, TIMESTAMPS_BYTES);
     } else {
-      replaceOption(l4, p.tsPtr, bswap<u32>(p.tsval));
-      replaceOption(l4, p.tsPtr + 4, bswap<u32>(p.tsecr));
+      change += replaceOption(l4, p.tsPtr, bswap<u32>(p.tsval));
+      change += replaceOption(l4, p.tsPtr + 4, bswap<u32>(p.tsecr));
     }
   }
-  if (p.options & OptionBit.Sack) putSack(c, p, inbound);
+  if (p.options & OptionBit.Sack) change += putSack(c, p, inbound);
   if (inbound && c.has(CONNECTION_FLAG_ECN) && !c.marked(CONN_REPLICA_ECN)) {
     // The client may echo and reduce, the replica would not understand (RFC 3168 6.1).
     const flags = load<u16>(l4, TCP_FLAGS - 1);
-    replace16(l4 + TCP_FLAGS - 1, flags & ~(<u16>((TcpFlag.Ece | TcpFlag.Cwr) << 8)));
+    change += replace16(l4 + TCP_FLAGS - 1, flags & ~(<u16>((TcpFlag.Ece | TcpFlag.Cwr) << 8)));
   }
+  return change;
 }
 
-/** SACK edges (RFC 2018 3) follow the numbers of the direction they acknowledge. */
-function putSack(c: Connection, p: Packet, inbound: bool): void {
+/** SACK edges (RFC 2018 3) follow the numbers of the direction they acknowledge. The change of the checksum. */
+function putSack(c: Connection, p: Packet, inbound: bool): u64 {
   const delta = inbound ? c.d2 : 0 - c.d1;
   if (inbound) {
     for (let i: u32 = 0; i < p.sackCount; i++) {
       const left = bswap<u32>(load<u32>(p.sackPtr + i * SACK_BLOCK_BYTES));
       if (seqLt(left, c.serverBase)) {
-        blankOption(p.l4, p.sackPtr - 2, 2 + p.sackCount * SACK_BLOCK_BYTES);
-        return;
+        return blankOption(p.l4, p.sackPtr - 2, 2 + p.sackCount * SACK_BLOCK_BYTES);
       }
     }
   }
+  let change: u64 = 0;
   for (let i: u32 = 0; i < p.sackCount * 2; i++) {
     const at = p.sackPtr + (i << 2);
-    replaceOption(p.l4, at, bswap<u32>(bswap<u32>(load<u32>(at)) + delta));
+    change += replaceOption(p.l4, at, bswap<u32>(bswap<u32>(load<u32>(at)) + delta));
   }
+  return change;
 }

@@ -100,7 +100,7 @@ for (const build of BUILDS) {
       t.is(got.length, (flow.client.next - first) >>> 0);
       t.true(got.subarray(0, total).equals(flow.client.pattern(first, total)));
       t.is(flow.record().phase, Phase.Live);
-      t.is(world.counted(Counter.SuppliedBytes), disk.kept.get(flow.record().index)?.length);
+      t.is(world.counted(Counter.SuppliedBytes), disk.kept.get(flow.record().index)?.length ?? 0);
       t.is(world.wanted(), undefined);
       t.is(world.recordedUsed(), 0);
       t.is(world.retainedUsed(), 0);

@@ -123,7 +123,7 @@ export function drawScenario(seed: number): Scenario {
 export function drawCopyScenario(seed: number): Scenario {
   const scenario = drawScenario(seed);
   const random = new Random(seed ^ 0xc0b1);
-  const policy = random.pick(['replay', 'shadow']);
+  const policy = random.pick(['replay', 'shadow'] as const);
   const small = random.chance(0.15);
   return {
     ...scenario,
