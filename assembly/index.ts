@@ -25,15 +25,16 @@ import {
   TX_TABLE,
 } from './memory/regions';
 import { txCount, txReset } from './memory/transmit';
-import { changeQuarantine, changeState, dismissAll, drain, onFrame, setTrackAll } from './pipeline';
+import { drain, onFrame, setTrackAll } from './pipeline';
 import { announceAddress } from './recovery/address';
+import { changeQuarantine, changeState, dismissAll } from './recovery/command';
 import { exportConnections, exportedUpTo, importConnections } from './recovery/snapshot';
 import { onTick, resetTimers } from './recovery/timers';
 import { connectionAt } from './tracker/connection';
 import { setHashKey } from './tracker/key';
 import { activeCount, makeReady } from './tracker/lists';
 import { loseRecord } from './tracker/record';
-import { recordedBytes, recordsAreTight, resetRetained, retainedBytes } from './tracker/retained';
+import { recordedBytes, recordsAreTight, resetRetained, retainedBytes } from './tracker/blocks';
 import { resetServices, serviceAt, serviceCount, takeService } from './tracker/service';
 import {
   resetSpill,

@@ -13,7 +13,7 @@
  * and a connection they are seen on is at risk. A checksum is verified where a payload is kept or a record moves
  * by numbers nobody else will check: not for live frames, which the replica's or client's stack verifies itself.
  */
-import { Counter, Dir, Loss, Phase, Port, Reason, Risk, ServiceState, TcpEvent, TcpState } from './abi/codes';
+import { Counter, Dir, Loss, Phase, Port, Reason, Risk, TcpEvent, TcpState } from './abi/codes';
 import { CONNECTION_FLAG_PROXIED, CONNECTION_FLAG_RST_PENDING, FLOW_FLAG_FIN_PENDING, NONE } from './abi/layout';
 import { count, countBy, refuse } from './memory/counters';
 import { copyMac } from './memory/ports';
@@ -25,18 +25,12 @@ import { OptionBit, Packet, packet, PacketKind, TcpFlag } from './parser/packet'
 import { parse } from './parser/parse';
 import { seqLt } from './parser/seq';
 import { onEcho, onNeighbour } from './recovery/address';
-import { followPrimary, fromWithheld, settleCopy, takeOverCopy } from './recovery/copy';
+import { followPrimary, fromWithheld, settleCopy } from './recovery/copy';
 import { isFeeding } from './recovery/feed';
 import { mayBeBehindGap } from './recovery/gap';
-import {
-  beginHandshake,
-  enqueue,
-  inHandshake,
-  moveBaseBehindFin,
-  noteRecovering,
-  onReplicaHandshake,
-} from './recovery/handshake';
-import { abandon, endCopy, endCopyNow, lose } from './recovery/loss';
+import { moveBaseBehindFin } from './recovery/base';
+import { beginHandshake, enqueue, inHandshake, onReplicaHandshake } from './recovery/handshake';
+import { abandon, endCopyNow, lose } from './recovery/loss';
 import { flush, fromClient, fromReplica } from './recovery/proxy';
 import { acknowledgeSender, resetSender } from './recovery/reset';
 import { CONN_COPY, Connection, connectionAt, flowOf, NO_SERVICE, phaseOf, stateOf } from './tracker/connection';
@@ -398,64 +392,4 @@ function onReplicaSegment(p: Packet, port: Port, nowMs: u32): Reason {
   const reason = fromReplica(c, s, p, nowMs);
   settleHalfOpen(c);
   return reason;
-}
-
-// --- what the host tells ---------------------------------------------------------------------------------------
-
-/** The primary is dead (Recovery), its connections have moved (Proxy), or it has its address again (Normal). */
-export function changeState(service: u32, state: ServiceState, used: u32, nowMs: u32): void {
-  const s = serviceAt(service);
-  const wasTakenOver = s.isTakenOver;
-  s.state = <u32>state;
-  if (state != ServiceState.Recovery || wasTakenOver) return;
-  s.pace = s.handshakeWindow;
-  for (let i: u32 = 0; i < used; i++) {
-    const c = connectionAt(i);
-    if (c.state == <u8>TcpState.Free || <u32>c.service != service) continue;
-    // A client that has not been answered repeats its SYN, and begins anew on the replica.
-    if (stateOf(c) == TcpState.SynSent) removeConnection(c);
-    else if (phaseOf(c) == Phase.Direct) enqueue(c, s, nowMs);
-    else if (phaseOf(c) != Phase.Live && !isOver(c)) keepMoving(c, s, nowMs);
-  }
-}
-
-/** The replica has a copy of the connection, or is getting one. */
-function keepMoving(c: Connection, s: Service, nowMs: u32): void {
-  noteRecovering(c, s);
-  takeOverCopy(c, s, nowMs);
-}
-
-/** The host is about to stop: what the replica serves through the core ends now, and both sides are told. */
-export function dismissAll(service: u32, used: u32, nowMs: u32): void {
-  const s = serviceAt(service);
-  for (let i: u32 = 0; i < used; i++) {
-    const c = connectionAt(i);
-    if (c.state == <u8>TcpState.Free || <u32>c.service != service) continue;
-    if (phaseOf(c) == Phase.Direct) continue;
-    if (phaseOf(c) != Phase.Live && (!s.isTakenOver || isOver(c))) {
-      endCopy(c, s);
-      continue;
-    }
-    if (isOver(c)) continue;
-    c.seenMs = nowMs;
-    lose(c, s, Loss.Dismissed);
-  }
-}
-
-/** Suspicion against the primary begins or ends; what was held back counts once it has proved to live. */
-export function changeQuarantine(service: u32, on: bool, used: u32): void {
-  const s = serviceAt(service);
-  const was = s.quarantine != 0;
-  s.quarantine = on ? 1 : 0;
-  if (on || !was || s.isTakenOver) return;
-  for (let i: u32 = 0; i < used; i++) {
-    const c = connectionAt(i);
-    if (c.state == <u8>TcpState.Free || <u32>c.service != service) continue;
-    if ((c.flags & CONNECTION_FLAG_RST_PENDING) == 0) continue;
-    c.flags &= ~CONNECTION_FLAG_RST_PENDING;
-    // One that had moved since is the replica's.
-    if (phaseOf(c) == Phase.Live) continue;
-    if (phaseOf(c) != Phase.Direct) endCopy(c, s);
-    c.state = <u8>TcpState.Closed;
-  }
 }

@@ -18,7 +18,8 @@ import { Packet } from '../parser/packet';
 import { seqDiff, seqMax, seqMin } from '../parser/seq';
 import { Connection, flowOf } from '../tracker/connection';
 import { NEAR } from '../tracker/record';
-import { Chain, differenceFirst, differenceLast, differs, releaseBefore, retain } from '../tracker/retained';
+import { Chain } from '../tracker/blocks';
+import { differenceFirst, differenceLast, differs, releaseBefore, retain } from '../tracker/retained';
 import { Service } from '../tracker/service';
 
 /** How many bytes of the server's stream the client has acknowledged. */

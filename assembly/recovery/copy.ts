@@ -231,8 +231,7 @@ function promote(c: Connection, s: Service, nowMs: u32): void {
   c.d2 += c.copyNext - end;
   c.serverBase = end;
   if (seqGt(c.copyRead, inbound.acked)) {
-    inbound.passed += <u64>(c.copyRead - inbound.acked);
-    inbound.acked = c.copyRead;
+    inbound.passTo(c.copyRead);
     c.mark(CONN_ACK_CLIENT);
   }
   noteFinAcked(c, inbound);

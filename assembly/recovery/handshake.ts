@@ -21,7 +21,7 @@
  * Handshakes in flight are bounded by `pace`, which halves when one is not answered and grows back one by one. What is
  * in flight beyond it goes back into the queue when its timer runs out: a full listener would drop them all again.
  */
-import { Counter, Dir, Loss, Phase, Port, Reason, RecordState, Risk, TcpState } from '../abi/codes';
+import { Counter, Dir, Loss, Phase, Port, Reason, Risk, TcpState } from '../abi/codes';
 import {
   CONNECTION_FLAG_ECN,
   CONNECTION_FLAG_HANDSHAKE,
@@ -30,14 +30,12 @@ import {
   CONNECTION_FLAG_TIMESTAMPS,
   CONNECTION_FLAG_WINDOW_SCALE,
   FLOW_FLAG_FIN,
-  FLOW_FLAG_FIN_ACKED,
   FLOW_FLAG_TS,
-  SERVICE_FLAG_FALLBACK_RESUME,
 } from '../abi/layout';
 import { count } from '../memory/counters';
 import { portMtu } from '../memory/ports';
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
-import { seqDiff, seqGe, seqGt, seqLt } from '../parser/seq';
+import { seqDiff, seqGt, seqLt } from '../parser/seq';
 import { causeLimit } from '../tracker/causes';
 import {
   CONN_ACK_CLIENT,
@@ -51,15 +49,14 @@ import {
   CONN_SPILLED,
   Connection,
   flowOf,
-  lossOf,
   phaseOf,
-  recordOf,
   stateOf,
 } from '../tracker/connection';
 import { listActive, listQueued, makeReady, unlist } from '../tracker/lists';
 import { contiguous, releaseAll } from '../tracker/retained';
 import { Service } from '../tracker/service';
 import { bindMappedPort, bindStack, isOver, unbindStack } from '../tracker/table';
+import { isReplayed, obstacleTo, setBase } from './base';
 import { beginFeed, endFeed, isFeeding, startFeed, stepFeed } from './feed';
 import { doubtGap } from './gap';
 import { giveUp, leaveRecovering, lose } from './loss';
@@ -117,38 +114,6 @@ export function noteRecovering(c: Connection, s: Service): void {
   s.recovering++;
 }
 
-/** Why the connection cannot be moved. */
-function obstacleTo(c: Connection, s: Service): Loss {
-  if (lossOf(c) != Loss.None) return lossOf(c);
-  if (s.fromFirstByte && !isReplayed(c, s) && (s.flags & SERVICE_FLAG_FALLBACK_RESUME) == 0)
-    return Loss.RecordIncomplete;
-  return isReplayed(c, s) || serverBytesComplete(c) ? Loss.None : Loss.ServerBytesMissing;
-}
-
-/** Whether the replica is given this connection from its first byte. */
-function isReplayed(c: Connection, s: Service): bool {
-  return s.fromFirstByte && c.has(CONNECTION_FLAG_HANDSHAKE) && recordOf(c) == RecordState.Complete;
-}
-
-/**
- * A FIN of the suspected primary has reached the client after all, as its acknowledgement shows: the replica's numbers
- * begin behind it. To be called when the tracker has taken note of it while the connection was moving or live.
- */
-export function moveBaseBehindFin(c: Connection): void {
-  if (c.marked(CONN_COPY) || flowOf(c, Dir.Outbound).finSeq != c.serverBase) return;
-  c.serverBase++;
-  c.d2--;
-}
-
-/** Whether every server byte the client has not acknowledged is in the store. */
-export function serverBytesComplete(c: Connection): bool {
-  const f = flowOf(c, Dir.Outbound);
-  const dataEnd = f.has(FLOW_FLAG_FIN) && f.finSeq + 1 == f.end ? f.finSeq : f.end;
-  if (seqGe(f.acked, dataEnd)) return true;
-  const needed = <u32>seqDiff(dataEnd, f.acked);
-  return contiguous(f.kept, f.acked, needed) == needed;
-}
-
 /** Sends the forged SYN of a queued connection. */
 export function beginHandshake(c: Connection, s: Service, nowMs: u32): void {
   // Both can have changed in the queue: what is recorded, and what the client still lacks.
@@ -158,10 +123,8 @@ export function beginHandshake(c: Connection, s: Service, nowMs: u32): void {
     return;
   }
   unlist(c, s);
-  c.d1 = 0;
   c.unmark(~LASTING_MARKS);
-  if (isReplayed(c, s)) beginAtFirstByte(c);
-  else beginAtLastByte(c);
+  setBase(c, s);
   if (!bindStack(c, s)) {
     giveUp(c, s, Loss.TupleClash, nowMs);
     return;
@@ -170,32 +133,6 @@ export function beginHandshake(c: Connection, s: Service, nowMs: u32): void {
   c.phase = <u8>Phase.SynSent;
   listActive(c);
   repeatSyn(c, s, nowMs);
-}
-
-/** The replica reads on where the primary had read up to. */
-function beginAtLastByte(c: Connection): void {
-  const inbound = flowOf(c, Dir.Inbound);
-  // The tracker knows the client's next number, and the server's, as they are now: both can have moved in the queue.
-  if (inbound.has(FLOW_FLAG_FIN_ACKED)) {
-    // The primary has acknowledged the client's FIN; the replica has to hear it too.
-    inbound.clear(FLOW_FLAG_FIN_ACKED);
-    inbound.passed -= <u64>(inbound.acked - inbound.finSeq);
-    inbound.acked = inbound.finSeq;
-  }
-  c.clientBase = inbound.acked;
-  c.serverBase = flowOf(c, Dir.Outbound).end;
-}
-
-/** The replica reads everything, and says everything: see copy.ts. */
-function beginAtFirstByte(c: Connection): void {
-  c.clientBase = flowOf(c, Dir.Inbound).isn + 1;
-  c.serverBase = flowOf(c, Dir.Outbound).isn + 1;
-  c.copyRead = c.clientBase;
-  c.copyNext = c.serverBase;
-  c.copyEdge = c.serverBase;
-  c.copyOffset = 0;
-  c.causeNext = 0;
-  c.mark(CONN_COPY);
 }
 
 function repeatSyn(c: Connection, s: Service, nowMs: u32): void {

@@ -32,7 +32,8 @@ import { windowForClient, windowForReplica } from '../translator/window-field';
 import { isUnderWay, watch } from './copy';
 import { isFeeding, onFeedProgress, readOfReplica, stepFeed } from './feed';
 import { isBehindGap, noteProof, settleGap } from './gap';
-import { moveBaseBehindFin, noteReplicaEdge, replicaWindow } from './handshake';
+import { moveBaseBehindFin } from './base';
+import { noteReplicaEdge, replicaWindow } from './handshake';
 import { sendResets } from './loss';
 
 /** Whether the primary had closed its side: what the replica sends is of no interest to the client any more. */

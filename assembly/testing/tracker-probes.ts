@@ -4,16 +4,8 @@
  */
 import { Flow } from '../tracker/connection';
 import { hashTuple } from '../tracker/key';
-import {
-  Budget,
-  contiguous,
-  emptyChain,
-  firstRetained,
-  readRetained,
-  releaseAll,
-  releaseBefore,
-  retain,
-} from '../tracker/retained';
+import { Budget, emptyChain } from '../tracker/blocks';
+import { contiguous, firstRetained, readRetained, releaseAll, releaseBefore, retain } from '../tracker/retained';
 
 function at(flow: usize): Flow {
   return changetype<Flow>(flow);

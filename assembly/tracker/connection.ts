@@ -37,7 +37,7 @@ import {
   FLOW_WINDOW_SHIFT,
 } from '../abi/layout';
 import { connectionsBase, Ptr } from '../memory/regions';
-import { Chain } from './retained';
+import { Chain } from './blocks';
 
 /** One direction of a connection: what its sender sent and what its receiver has granted. */
 @unmanaged
@@ -89,6 +89,12 @@ export class Flow {
   /** Payload of this sender that is kept. */
   get kept(): Chain {
     return changetype<Chain>(changetype<usize>(this) + offsetof<Flow>('chain0'));
+  }
+
+  /** The receiver has acknowledged all before `ack`. */
+  passTo(ack: u32): void {
+    this.passed += <u64>(ack - this.acked);
+    this.acked = ack;
   }
 
   has(flag: u32): bool {

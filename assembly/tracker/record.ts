@@ -16,15 +16,13 @@ import { Ptr } from '../memory/regions';
 import { seqDiff, seqGt, seqLt, seqMin } from '../parser/seq';
 import { forgetCauses, noteCause, releaseCauses } from './causes';
 import { CONN_COPY, CONN_SPILLED, Connection, Flow, flowOf, recordOf } from './connection';
+import { Budget, changeBudget, recordAllowed } from './blocks';
 import {
-  Budget,
-  changeBudget,
   contiguous,
   firstRetained,
   firstOf,
   moveBefore,
   raiseFloor,
-  recordAllowed,
   releaseAll,
   releaseBefore,
   retain,

@@ -1,181 +1,30 @@
 /**
- * The store: bytes seen on the tap that somebody may have to be given again.
- *
- *   block   0 ┌ seq u32 ┐ 4 ┌ length u32 ┐ 8 ┌ next u32 ┐ 12 ┌ bytes ... ┐ BLOCK_BYTES
- *
- * A Chain is a list of blocks sorted by sequence number; blocks do not overlap, a gap between two is a hole. In order, a
- * segment is appended to the last block without a search. A segment that fills a hole is put in its place by a walk from
- * `floor` (or the head), bounded by the blocks of one window. The first copy of a byte stays: a retransmission must carry
- * the same byte (RFC 9293 3.8.1), and what the receiver may already have read must not change.
- *
- * One pool for all. A chain has a budget, in bytes and in the blocks these need in order: a peer that sends single bytes
- * with gaps between them fills its own budget, not the pool. What is recorded and what is not yet acknowledged have each
- * their part of the pool. Nothing is evicted here: what does not fit is refused, and the caller says what that means for
- * the connection.
+ * The store: bytes seen on the tap that somebody may have to be given again, in chains of blocks (blocks.ts) sorted by
+ * sequence number. Blocks do not overlap, a gap between two is a hole. In order, a segment is appended to the last block
+ * without a search. A segment that fills a hole is put in its place by a walk from where the last one was, or from `floor`,
+ * bounded by the blocks of one window. The first copy of a byte stays: a retransmission must carry the same byte (RFC 9293
+ * 3.8.1), and what the receiver may already have read must not change.
  */
-import { BLOCK_BYTES, NONE } from '../abi/layout';
 import { Counter } from '../abi/codes';
-import { blockCapacity, blocksBase, Ptr } from '../memory/regions';
+import { NONE } from '../abi/layout';
 import { countBy } from '../memory/counters';
+import { Ptr } from '../memory/regions';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../parser/seq';
-
-const HEADER: u32 = 12;
-export const BLOCK_DATA: u32 = BLOCK_BYTES - HEADER;
-
-/** What a chain's bytes are kept for, and so how many it may have. */
-export const enum Budget {
-  /** Not yet acknowledged end to end. */
-  Retained = 0,
-  /** The client's bytes from its SYN on. */
-  Record = 1,
-  /** The primary's output, until the replica's can be compared with it. */
-  Compare = 2,
-}
-
-/** Blocks in order of their sequence numbers. */
-@unmanaged
-export class Chain {
-  /** First and last block, NONE when empty. */
-  head: u32;
-  tail: u32;
-  /** Payload bytes kept. */
-  bytes: u32;
-  /** Blocks that hold them. */
-  blocks: u32;
-  /** Block that the next read starts to look at, NONE when unknown. */
-  hint: u32;
-  /** Block that the search for the place of a late segment starts at, NONE: the head. */
-  floor: u32;
-  /** Budget. */
-  budget: u32;
-}
-
-let perChain: u32 = 0;
-let perRecord: u32 = 0;
-let perCompare: u32 = 0;
-/** Blocks that records may use in all, of the pool. */
-let recordBlocks: u32 = 0;
-let freeBlocks: u32 = NONE;
-let usedBlocks: u32 = 0;
-let blocksInUse: u32 = 0;
-let recordInUse: u32 = 0;
-
-/** Bytes: one direction of one connection, a record, the primary's output for one comparison, and all records. */
-export function resetRetained(retained: u32, record: u32, compare: u32, allRecords: u32): void {
-  perChain = retained;
-  perRecord = record;
-  perCompare = compare;
-  recordBlocks = allRecords / BLOCK_BYTES;
-  freeBlocks = NONE;
-  usedBlocks = 0;
-  blocksInUse = 0;
-  recordInUse = 0;
-}
-
-/** Bytes of the pool in use, headers and unused ends of blocks included. */
-export function retainedBytes(): u32 {
-  return blocksInUse * BLOCK_BYTES;
-}
-
-/** The same of records alone. */
-export function recordedBytes(): u32 {
-  return recordInUse * BLOCK_BYTES;
-}
-
-function retainedInUse(): u32 {
-  return blocksInUse - recordInUse;
-}
-
-/** Whether records use more than three quarters of what they may: time to move some of them elsewhere. */
-export function recordsAreTight(): bool {
-  return recordInUse > recordBlocks - (recordBlocks >>> 2);
-}
-
-/** Bytes of the record of one connection, wherever they are. */
-export function recordAllowed(): u32 {
-  return perRecord;
-}
-
-function bytesAllowed(budget: u32): u32 {
-  return budget == <u32>Budget.Record ? perRecord : budget == <u32>Budget.Compare ? perCompare : perChain;
-}
-
-/** Whether the chain is kept for longer than until its bytes are acknowledged. */
-function isRecorded(chain: Chain): bool {
-  return chain.budget != <u32>Budget.Retained;
-}
-
-export function emptyChain(chain: Chain, budget: Budget): void {
-  chain.head = NONE;
-  chain.tail = NONE;
-  chain.bytes = 0;
-  chain.blocks = 0;
-  chain.hint = NONE;
-  chain.floor = NONE;
-  chain.budget = <u32>budget;
-}
-
-/** From now on the chain is kept for something else. */
-export function changeBudget(chain: Chain, budget: Budget): void {
-  if (isRecorded(chain)) recordInUse -= chain.blocks;
-  chain.budget = <u32>budget;
-  if (isRecorded(chain)) recordInUse += chain.blocks;
-}
-
-function blockPtr(i: u32): Ptr {
-  return blocksBase + <usize>i * BLOCK_BYTES;
-}
-
-function blockSeq(i: u32): u32 {
-  return load<u32>(blockPtr(i));
-}
-
-function blockLength(i: u32): u32 {
-  return load<u32>(blockPtr(i), 4);
-}
-
-function blockEnd(i: u32): u32 {
-  return blockSeq(i) + blockLength(i);
-}
-
-function blockNext(i: u32): u32 {
-  return load<u32>(blockPtr(i), 8);
-}
-
-function setNext(i: u32, next: u32): void {
-  store<u32>(blockPtr(i), next, 8);
-}
-
-function allocBlock(chain: Chain, seq: u32, next: u32, bounded: bool): u32 {
-  // One more than its bytes fill: the first block may be partly released.
-  if (bounded && chain.blocks >= bytesAllowed(chain.budget) / BLOCK_DATA + 2) return NONE;
-  const recorded = isRecorded(chain);
-  if (bounded && (recorded ? recordInUse >= recordBlocks : retainedInUse() >= blockCapacity - recordBlocks))
-    return NONE;
-  let i = freeBlocks;
-  if (i != NONE) {
-    freeBlocks = blockNext(i);
-  } else {
-    if (usedBlocks >= blockCapacity) return NONE;
-    i = usedBlocks++;
-  }
-  blocksInUse++;
-  if (recorded) recordInUse++;
-  chain.blocks++;
-  const b = blockPtr(i);
-  store<u32>(b, seq);
-  store<u32>(b, 0, 4);
-  store<u32>(b, next, 8);
-  return i;
-}
-
-function freeBlock(chain: Chain, i: u32): void {
-  setNext(i, freeBlocks);
-  freeBlocks = i;
-  blocksInUse--;
-  if (isRecorded(chain)) recordInUse--;
-  chain.blocks--;
-}
+import {
+  allocBlock,
+  BLOCK_DATA,
+  blockEnd,
+  blockLength,
+  blockNext,
+  blockPtr,
+  blockSeq,
+  bytesAllowed,
+  Chain,
+  freeBlock,
+  handOver,
+  HEADER,
+  setNext,
+} from './blocks';
 
 /** The last block that begins at or before seq, NONE when there is none. */
 function blockBefore(chain: Chain, seq: u32): u32 {
@@ -291,14 +140,11 @@ function appendBlock(into: Chain, i: u32, from: Chain): bool {
     store<u32>(blockPtr(tail), blockLength(tail) + length, 4);
     freeBlock(from, i);
   } else {
-    if (recordInUse >= recordBlocks) return false;
+    if (!handOver(from, into)) return false;
     if (tail == NONE) into.head = i;
     else setNext(tail, i);
     setNext(i, NONE);
     into.tail = i;
-    into.blocks++;
-    from.blocks--;
-    recordInUse++;
   }
   into.bytes += length;
   return true;

@@ -15,7 +15,8 @@ import { countBy } from '../memory/counters';
 import { RX_SLOT } from '../memory/regions';
 import { seqDiff, seqLt, seqMin } from '../parser/seq';
 import { CONN_ASKED, CONN_COPY, CONN_SPILLED, Connection, connectionAt, flowOf, recordOf, stateOf } from './connection';
-import { contiguous, firstOf, readRetained, recordsAreTight, releaseBefore, restore, wholeBefore } from './retained';
+import { recordsAreTight } from './blocks';
+import { contiguous, firstOf, readRetained, releaseBefore, restore, wholeBefore } from './retained';
 import { usedRecords } from './table';
 
 /** Bytes worth handing out, as long as any connection has so many. Arbitrary: half a slot. */

@@ -17,7 +17,8 @@ import { copyAddress, Packet } from '../parser/packet';
 import { CONN_BOUND, Connection, connectionAt, flowOf, NO_SERVICE, stateOf } from './connection';
 import { hashTuple } from './key';
 import { ListId, resetLists, unlist } from './lists';
-import { Budget, emptyChain, releaseAll } from './retained';
+import { Budget, emptyChain } from './blocks';
+import { releaseAll } from './retained';
 import { sameAddress, Service, serviceAt } from './service';
 
 const WIRE_SIDE: u32 = 0;
