@@ -35,7 +35,7 @@ import {
   stateOf,
 } from '../tracker/connection';
 import { ListId, listActive, listQueued, makeReady, unlist } from '../tracker/lists';
-import { dropRecord, isInMemory, isRecording, releaseRead } from '../tracker/record';
+import { dropRecord, isRecording, releaseRead } from '../tracker/record';
 import { fillFrom, releaseAll } from '../tracker/retained';
 import { Service } from '../tracker/service';
 import { isOver } from '../tracker/table';

@@ -17,16 +17,7 @@ import { seqDiff, seqGt, seqLt, seqMin } from '../parser/seq';
 import { forgetCauses, noteCause, releaseCauses } from './causes';
 import { CONN_COPY, CONN_SPILLED, Connection, Flow, flowOf, recordOf } from './connection';
 import { Budget, changeBudget, recordAllowed } from './blocks';
-import {
-  contiguous,
-  firstRetained,
-  firstOf,
-  moveBefore,
-  raiseFloor,
-  releaseAll,
-  releaseBefore,
-  retain,
-} from './retained';
+import { contiguous, firstRetained, moveBefore, raiseFloor, releaseAll, releaseBefore, retain } from './retained';
 import { serviceOf } from './table';
 
 /** Sequence numbers can be compared within half their range; half of that leaves room for both sides of a window. */
@@ -156,10 +147,4 @@ function onDelivered(c: Connection, outbound: Flow): void {
   const wanted = copied ? c.copyNext : outbound.isn + 1;
   if (far && c.uncompared.blocks == 0) releaseBefore(outbound.kept, outbound.acked);
   else moveBefore(outbound.kept, outbound.acked, c.uncompared, wanted);
-}
-
-/** Whether the record holds what the host has not been handed, from `seq` on. */
-export function isInMemory(c: Connection, seq: u32): bool {
-  const kept = flowOf(c, Dir.Inbound).kept;
-  return !c.marked(CONN_SPILLED) || !seqLt(seq, c.spillEnd) || !seqGt(firstOf(kept, c.spillEnd), seq);
 }

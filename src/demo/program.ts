@@ -102,6 +102,11 @@ export class Program {
     }
   }
 
+  /** Ends its stdin: no more commands. */
+  endInput(): void {
+    this.child.stdin.end();
+  }
+
   kill(signal: NodeJS.Signals = 'SIGTERM'): void {
     if (this.running) this.child.kill(signal);
   }

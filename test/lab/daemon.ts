@@ -1,7 +1,7 @@
 /** The daemon as its users run it: a configuration file, the command line, signals. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { ConnectionReport, ServiceReport } from '../../src/daemon/contract';
+import type { ConnectionReport, ServiceReport, StatusReport } from '../../src/daemon/contract';
 import { askDaemon } from '../../src/daemon/control-client';
 import type { Host } from '../../src/demo/network';
 import type { Program } from '../../src/demo/program';
@@ -10,11 +10,17 @@ const MIGWARE = resolve('build/migware.js');
 /** How long a wait may last before it is called a hang. */
 const HANG_MS = 60_000;
 
+export type Recovery = 'resume' | 'replay' | 'shadow';
+
 export interface DaemonOptions {
   readonly address: string;
   readonly ports: readonly number[];
   readonly replica: string;
-  readonly recovery?: 'resume' | 'replay' | 'shadow';
+  readonly recovery?: Recovery;
+  readonly fallback?: 'reset' | 'resume';
+  readonly onDivergence?: 'continue' | 'reset';
+  /** Keys of the `[record]` table, with their values as in the file. */
+  readonly record?: Partial<Record<'memory' | 'disk' | 'per_connection' | 'compare', string>>;
   /** Further lines of the service's table, its probes for example. */
   readonly service?: string;
   /** Further lines before the services. */
@@ -45,12 +51,14 @@ export class Daemon {
         `control = "${this.control}"`,
         `state_dir = "${directory}/state"`,
         options.top ?? '',
+        ...(options.record === undefined ? [] : ['[record]', ...lines(options.record)]),
         '[[service]]',
         `name = "${SERVICE}"`,
         `address = "${options.address}"`,
         `ports = [${options.ports.join(', ')}]`,
         `replica = "${options.replica}"`,
         `recovery = "${options.recovery ?? 'resume'}"`,
+        ...lines({ fallback: options.fallback, on_divergence: options.onDivergence }),
         options.service ?? '',
       ].join('\n'),
     );
@@ -64,10 +72,14 @@ export class Daemon {
   }
 
   async status(): Promise<ServiceReport> {
-    const { services } = await askDaemon(this.control, 'status', {});
+    const { services } = await this.wholeStatus();
     const [service] = services;
     if (service === undefined) throw new Error('status names no service');
     return service;
+  }
+
+  async wholeStatus(): Promise<StatusReport> {
+    return askDaemon(this.control, 'status', {});
   }
 
   async connections(): Promise<ConnectionReport[]> {
@@ -80,11 +92,23 @@ export class Daemon {
 
   /** Waits until the service's status is as wanted. */
   async until(what: string, isRight: (status: ServiceReport) => boolean): Promise<ServiceReport> {
-    let last: ServiceReport | Error = new Error('no answer');
+    return this.poll(what, async () => this.status(), isRight);
+  }
+
+  /** Waits until the connections are as wanted. */
+  async untilConnections(
+    what: string,
+    areRight: (connections: readonly ConnectionReport[]) => boolean,
+  ): Promise<readonly ConnectionReport[]> {
+    return this.poll(what, async () => this.connections(), areRight);
+  }
+
+  private async poll<T>(what: string, look: () => Promise<T>, isRight: (state: T) => boolean): Promise<T> {
+    let last: T | Error = new Error('no answer');
     for (const deadline = Date.now() + HANG_MS; Date.now() < deadline;) {
       if (this.program?.running !== true) throw new Error(`the daemon ended before ${what}\n${this.log}`);
       try {
-        last = await this.status();
+        last = await look();
         if (isRight(last)) return last;
       } catch (error) {
         last = error as Error; // its control socket is not there yet
@@ -123,6 +147,11 @@ export class Daemon {
   get log(): string {
     return `the daemon said:\n  ${this.program?.said.join('\n  ') ?? 'nothing'}`;
   }
+}
+
+/** Keys that have a text for a value. */
+function lines(values: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [`${key} = "${value}"`]));
 }
 
 /** Counters and clocks that move by themselves. */

@@ -57,6 +57,7 @@ interface Made {
   readonly replica?: ServiceConnection[];
   readonly frames?: Evidence['frames'];
   readonly fromPrimary?: Evidence['frames'];
+  readonly replicaReads?: 'rest' | 'all';
 }
 
 const part = (from: number, to: number, peer?: string) => [read(pattern(7, from, to), peer)];
@@ -68,6 +69,7 @@ function judgeOf({
   replica = part(400, SENT),
   frames = [frame(SYN)],
   fromPrimary,
+  replicaReads = 'rest',
 }: Made): Verdict {
   return judge({
     clients: [{ plan: { ...PLAN, ...plan }, connections: [{ ...CLIENT, ...client }] }],
@@ -76,6 +78,7 @@ function judgeOf({
       { name: 'replica', connections: replica },
     ],
     frames,
+    replicaReads,
     ...(fromPrimary && { fromPrimary }),
   });
 }
@@ -97,6 +100,16 @@ test('so are all bytes at the primary, and all at the replica', (t) => {
 
 test('a replica that sees another peer is matched by what is missing', (t) => {
   t.deepEqual(judgeOf({ replica: part(400, SENT, '10.77.0.2:20000') }).problems, []);
+});
+
+test('a replica that is given everything has to read everything, and the primary the beginning of it', (t) => {
+  const replicaReads = 'all';
+  t.deepEqual(judgeOf({ replicaReads, replica: part(0, SENT) }).problems, []);
+  t.deepEqual(judgeOf({ replicaReads, replica: part(0, SENT, '10.77.0.2:20000') }).problems, []);
+  t.deepEqual(judgeOf({ replicaReads, primary: part(0, SENT), replica: [] }).problems, []);
+  t.like(judgeOf({ replicaReads, replica: part(0, 990) }), { kept: 0, lostBytes: 10 });
+  t.like(judgeOf({ replicaReads, replica: part(400, SENT) }), { kept: 0 });
+  t.like(judgeOf({ replicaReads, primary: part(10, 400), replica: part(0, SENT) }), { kept: 0 });
 });
 
 test('lost and doubled bytes are counted', (t) => {

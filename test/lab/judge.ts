@@ -5,7 +5,8 @@
  * The primary's part is what it acknowledged: behind its pulled cable it goes on reading what its kernel has taken, and each
  * acknowledged byte must be among that. What it took but could not acknowledge any more is the replica's to read, since nobody
  * but the dead primary can know of it; it is reported, and no fault. Then the sum is exact: no byte may be missing, none
- * may be there twice. Nothing here depends on how long something took.
+ * may be there twice. A replica that is given the whole stream must have read the whole stream, and what the primary read is
+ * its beginning. Nothing here depends on how long something took.
  */
 import { readFileSync } from 'node:fs';
 import type { Frame } from './pcap';
@@ -48,7 +49,7 @@ export interface ServiceConnection {
 
 /** What a set of clients was told to do. */
 export interface ClientPlan {
-  readonly mode: 'push' | 'echo' | 'get';
+  readonly mode: 'push' | 'echo' | 'get' | 'memory';
   /** Bytes asked for at a time, when the mode is `get`. */
   readonly record: number;
   /** `get`: bytes asked for in all; 0: no limit. */
@@ -63,8 +64,15 @@ export interface Evidence {
   readonly services: readonly { readonly name: string; readonly connections: readonly ServiceConnection[] }[];
   /** Captured where the clients are. */
   readonly frames: readonly Frame[];
+  /** What the replica is given of a connection: what the primary left over, or all of it. */
+  readonly replicaReads?: 'rest' | 'all';
   /** The primary's frames, captured on the segment; absent when the primary did not die. */
   readonly fromPrimary?: readonly Frame[];
+  /**
+   * The same as the backup's port showed them, when it was made to miss some. What was acknowledged out of its sight is the
+   * replica's to read again if it can have it, and nobody's fault if it begins behind it.
+   */
+  readonly seenByTap?: readonly Frame[];
 }
 
 export interface Verdict {
@@ -88,7 +96,7 @@ interface Upload {
   readonly problems: readonly string[];
 }
 
-export function judge({ clients, services, frames, fromPrimary }: Evidence): Verdict {
+export function judge({ clients, services, frames, replicaReads = 'rest', fromPrimary, seenByTap }: Evidence): Verdict {
   const problems: string[] = [];
   let kept = 0;
   let lostBytes = 0;
@@ -96,10 +104,12 @@ export function judge({ clients, services, frames, fromPrimary }: Evidence): Ver
   const all = clients.flatMap(({ plan, connections }) => connections.map((connection) => ({ plan, connection })));
   const acknowledged = fromPrimary && acknowledgedBytes(fromPrimary);
   const locals = new Set(all.map(({ connection }) => connection.local));
-  const parts = new Parts(services, locals, acknowledged);
+  const seen = seenByTap && acknowledgedBytes(seenByTap);
+  const parts = new Parts(services, replicaReads, locals, acknowledged, seen);
   for (const { plan, connection } of all) {
     const expected = written(plan, connection);
-    const upload = compare(expected, parts.take(connection.local, expected));
+    const own = parts.take(connection.local, expected);
+    const upload = replicaReads === 'rest' ? compare(expected, own) : compareWhole(expected, own);
     lostBytes += upload.lost;
     doubledBytes += upload.doubled;
     const found = [...complaints(plan, connection), ...upload.problems];
@@ -179,6 +189,28 @@ function compare(expected: Buffer, parts: readonly Buffer[]): Upload {
   return { lost, doubled, problems: [`${sum}: ${notes.join(', ')}`] };
 }
 
+/** Each of what the services read is the beginning of what was written, and one is all of it. */
+function compareWhole(expected: Buffer, parts: readonly Buffer[]): Upload {
+  const longest = Math.max(0, ...parts.map(({ length }) => length));
+  const lost = Math.max(0, expected.length - longest);
+  const problems = parts.flatMap((part, index) =>
+    expected.subarray(0, part.length).equals(part)
+      ? []
+      : [`part ${index + 1} is not the beginning of what was written`],
+  );
+  if (lost > 0) problems.push(`nobody read the last ${lost} of ${expected.length} bytes`);
+  return { lost, doubled: 0, problems };
+}
+
+function totalLength(parts: readonly Buffer[]): number {
+  return parts.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** Everything, unless somebody has read everything. */
+function unread(expected: Buffer, parts: readonly Buffer[]): Buffer {
+  return parts.some(({ length }) => length >= expected.length) ? Buffer.alloc(0) : expected;
+}
+
 /** Where a part really comes from: the place nearest to where it should, if there is any. */
 function locate(expected: Buffer, part: Buffer, near: number): number | undefined {
   const places: number[] = [];
@@ -194,10 +226,13 @@ class Parts {
 
   constructor(
     private readonly services: Evidence['services'],
+    private readonly replicaReads: 'rest' | 'all',
     /** Addresses of the clients' own ends. */
     private readonly clients: ReadonlySet<string>,
     /** Bytes that the first service acknowledged, by client. */
     private readonly acknowledged: ReadonlyMap<string, number> | undefined,
+    /** Those of them that the backup saw acknowledged. */
+    private readonly seen: ReadonlyMap<string, number> | undefined,
   ) {
     this.left = services.flatMap(({ name, connections }) =>
       connections.map(({ peer, read, file }) => ({ service: name, peer, read, file, taken: false })),
@@ -212,8 +247,11 @@ class Parts {
     const own = this.services.flatMap(({ name }) =>
       this.left.filter(({ service, peer, taken }) => service === name && peer === client && !taken),
     );
-    const parts = own.map(({ file, service }) => this.claim(client, service, readFileSync(file)));
-    const missing = expected.subarray(parts.reduce((sum, part) => sum + part.length, 0));
+    const others = own.slice(1).reduce((sum, { read }) => sum + read, 0);
+    const parts = own.map(({ file, service }) =>
+      this.claim(client, service, readFileSync(file), expected.length - others),
+    );
+    const missing = this.replicaReads === 'rest' ? expected.subarray(totalLength(parts)) : unread(expected, parts);
     const foreign = this.left.find(
       ({ peer, read, file, taken }) =>
         !taken && read > 0 && read === missing.length && !this.clients.has(peer) && readFileSync(file).equals(missing),
@@ -222,10 +260,12 @@ class Parts {
     return foreign === undefined ? parts : [...parts, missing];
   }
 
-  /** Of what a service read, the part that it answers for. */
-  private claim(client: string, service: string, bytes: Buffer): Buffer {
+  /** Of what a service read, the part that it answers for; `left`: what the others leave to it. */
+  private claim(client: string, service: string, bytes: Buffer, left: number): Buffer {
     if (this.acknowledged === undefined || service !== this.services[0]?.name) return bytes;
-    const claimed = bytes.subarray(0, this.acknowledged.get(client) ?? 0);
+    const acknowledged = this.acknowledged.get(client) ?? 0;
+    const seen = this.seen?.get(client) ?? acknowledged;
+    const claimed = bytes.subarray(0, Math.min(acknowledged, Math.max(seen, left)));
     this.unacknowledged += bytes.length - claimed.length;
     return claimed;
   }
@@ -256,7 +296,7 @@ function acknowledgedBytes(frames: readonly Frame[]): Map<string, number> {
  * RSTs of the clients' connections, but for those of connections that both ends had closed: an end that is gone answers a late
  * acknowledgement so, which is ordinary TCP after any retransmitted FIN (RFC 9293 3.10.7.1).
  */
-function resetsOfLiveConnections(frames: readonly Frame[], clients: ReadonlySet<string>): Frame[] {
+export function resetsOfLiveConnections(frames: readonly Frame[], clients: ReadonlySet<string>): Frame[] {
   const finished = new Set<string>();
   return frames.filter((frame) => {
     const { tcp } = frame;
@@ -271,13 +311,13 @@ function resetsOfLiveConnections(frames: readonly Frame[], clients: ReadonlySet<
 }
 
 /** Source and destination as the programs write them, `address:port`. */
-function ends({ ip, ports }: Frame): [string, string] {
+export function ends({ ip, ports }: Frame): [string, string] {
   if (ip === undefined || ports === undefined) return ['', ''];
   const host = (address: string) => (address.includes(':') ? `[${address}]` : address);
   return [`${host(ip.source)}:${ports.source}`, `${host(ip.destination)}:${ports.destination}`];
 }
 
-function describe(frame: Frame | undefined): string {
+export function describe(frame: Frame | undefined): string {
   if (frame === undefined) return '';
   const [source, destination] = ends(frame);
   return `${source} > ${destination} seq ${frame.tcp?.seq ?? 0} from ${frame.source}`;

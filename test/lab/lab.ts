@@ -19,8 +19,9 @@ import type { DaemonOptions } from './daemon';
 import { Daemon } from './daemon';
 import type { ClientConnection, ClientPlan, ServiceConnection, Verdict } from './judge';
 import { judge } from './judge';
+import type { Frame } from './pcap';
 import { options, program } from './programs';
-import type { ClientOptions, ClientStat, ServiceOptions, ServiceStat } from './vocabulary';
+import type { ClientOptions, ClientStat, Listening, ServiceOptions, ServiceStat } from './vocabulary';
 
 export const PORT = 7000;
 
@@ -41,12 +42,12 @@ export interface LabOptions {
   readonly primaryCable?: readonly string[];
   /** Leaves the offloads of the links on: frames up to 64 KiB and partial checksums. */
   readonly offloads?: boolean;
-  /** Judges by the acknowledgements that the backup has seen, when its port is made to miss some. */
+  /** The backup's port is made to miss frames: the judge looks at what it saw as well. */
   readonly judgeByTap?: boolean;
   readonly sysctl?: Partial<Record<'client' | 'primary' | 'replica', Readonly<Record<string, string | number>>>>;
   readonly mtu?: Partial<Record<'client' | 'primary' | 'replica', number>>;
   /** Options of programs/service.c, and of the replica's where it differs; `null`: it does not run. */
-  readonly service?: ServiceOptions;
+  readonly service?: ServiceOptions | null;
   readonly replica?: ServiceOptions | null;
 }
 
@@ -98,6 +99,9 @@ export class Lab {
   private readonly clients: Clients[] = [];
   private readonly captures: Capture[] = [];
   private fromPrimary: Capture | undefined;
+  private seenByTap: Capture | undefined;
+  /** What the services say first, if they greet. */
+  readonly greetings = new Map<'primary' | 'replica', string>();
   private streams = 0;
   private files = 0;
 
@@ -145,13 +149,12 @@ export class Lab {
     this.setMtu(this.replicaHost, choices.mtu?.replica);
     for (const host of this.clientHosts) this.setMtu(host, choices.mtu?.client);
 
-    await this.startService('primary', this.primary, { ...choices.service });
-    if (choices.replica !== null) {
-      await this.startService('replica', this.replicaHost, { ...choices.service, ...choices.replica });
-    }
+    if (choices.service !== null) await this.startService('primary');
+    if (choices.service !== null && choices.replica !== null) await this.startService('replica');
     for (const host of this.clientHosts) this.captures.push(await this.capture(host, OPENINGS_AND_ENDS));
-    const tap = choices.judgeByTap === true ? this.backup : this.observer;
-    this.fromPrimary = await this.capture(tap, `ether src ${Lab.mac(2)} or udp port 9`);
+    const filter = `ether src ${Lab.mac(2)} or udp port 9`;
+    this.fromPrimary = await this.capture(this.observer, filter);
+    if (choices.judgeByTap === true) this.seenByTap = await this.capture(this.backup, filter);
   }
 
   /** Starts clients on a host and waits until all are connected. */
@@ -198,6 +201,21 @@ export class Lab {
     const hook = 'type filter hook ingress device "eth0" priority 0;';
     const rules = `table netdev deaf { chain ingress { ${hook} meta l4proto tcp tcp sport ${PORT} drop; }; }`;
     for (const host of this.clientHosts) host.run('nft', rules);
+  }
+
+  /** Ends the replica's program without a word; what it read until then does not count. */
+  async killReplica(): Promise<void> {
+    const program = this.service('replica');
+    this.services.splice(
+      this.services.findIndex((service) => service.program === program),
+      1,
+    );
+    program.kill('SIGKILL');
+    await program.ended;
+  }
+
+  async startReplica(): Promise<void> {
+    await this.startService('replica');
   }
 
   /** Stops the faults of all cables, or lets them happen again. */
@@ -276,15 +294,45 @@ export class Lab {
     return Capture.start(host, `${this.network.directory}/${host.name}-${++this.files}.pcap`, filter);
   }
 
-  /** What happened, judged. Everything must have come to its end. */
-  async judge(): Promise<Verdict> {
+  /** Lets so many bytes of each connection pass, in either direction, and no more: its transfer stops in the middle. */
+  holdUp(bytes: number): void {
+    const table = (name: string, device: string, service: 'sport' | 'dport', client: 'sport' | 'dport') =>
+      `table netdev ${name} { set passed { typeof tcp ${client}; flags dynamic; size 65535; }; ` +
+      `chain ingress { type filter hook ingress device "${device}" priority 0; ` +
+      `tcp ${service} ${PORT} update @passed { tcp ${client} quota over ${bytes} bytes } drop; }; }`;
+    for (const host of this.clientHosts) {
+      host.run('nft', table('valve', 'eth0', 'sport', 'dport'));
+      this.segment.machine.run('nft', table(`valve-${host.name}`, this.segment.port(host), 'dport', 'sport'));
+    }
+  }
+
+  letGo(): void {
+    for (const host of this.clientHosts) {
+      host.run('nft', 'delete', 'table', 'netdev', 'valve');
+      this.segment.machine.run('nft', 'delete', 'table', 'netdev', `valve-${host.name}`);
+    }
+  }
+
+  /** Openings and ends of connections, as the clients saw them. */
+  async clientFrames(): Promise<Frame[]> {
+    const frames = await Promise.all(this.captures.map((capture) => capture.frames()));
+    return frames.flat();
+  }
+
+  /**
+   * What happened, judged. Everything must have come to its end.
+   * @param replicaReads what the replica is given of a connection
+   */
+  async judge(replicaReads: 'rest' | 'all' = 'rest'): Promise<Verdict> {
     for (const service of this.services) service.report ??= await this.takeReport(service);
     const services = this.services.map(({ name, report = [] }) => ({ name, connections: report }));
-    const frames = await Promise.all(this.captures.map((capture) => capture.frames()));
+    const frames = await this.clientFrames();
     const clients = this.clients.map(({ plan, result }) => ({ plan, connections: result ?? [] }));
-    const evidence = { clients, services, frames: frames.flat() };
+    const evidence = { clients, services, frames, replicaReads };
     if (this.serving === 'primary' || this.fromPrimary === undefined) return judge(evidence);
-    return judge({ ...evidence, fromPrimary: await this.fromPrimary.frames() });
+    const fromPrimary = await this.fromPrimary.frames();
+    if (this.seenByTap === undefined) return judge({ ...evidence, fromPrimary });
+    return judge({ ...evidence, fromPrimary, seenByTap: await this.seenByTap.frames() });
   }
 
   /** What a service has read, and what its kernel still has for it. */
@@ -296,18 +344,14 @@ export class Lab {
     return connections;
   }
 
-  private async startService(name: 'primary' | 'replica', host: Host, choices: ServiceOptions): Promise<void> {
+  private async startService(name: 'primary' | 'replica'): Promise<void> {
     const any = this.choices.family === 6 ? '::' : '0.0.0.0';
-    const service = host.start(
-      'service',
-      program('service'),
-      '--listen',
-      any,
-      '--port',
-      String(PORT),
-      ...options({ ...choices }),
-    );
-    await service.next('listening');
+    const host = name === 'primary' ? this.primary : this.replicaHost;
+    const own = name === 'primary' ? undefined : this.choices.replica;
+    const args = options({ ...this.choices.service, ...own });
+    const service = host.start('service', program('service'), '--listen', any, '--port', String(PORT), ...args);
+    const { greeting } = await service.next<Listening>('listening');
+    this.greetings.set(name, greeting);
     this.services.push({ name, program: service, report: undefined });
   }
 

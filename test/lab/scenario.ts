@@ -23,6 +23,8 @@ export type Step = (crash: Crash) => Promise<void> | void;
 export interface CrashOptions extends LabOptions {
   readonly client?: ClientOptions;
   readonly daemon?: Partial<DaemonOptions>;
+  /** What the replica is given of a connection that goes on; by default what follows from the recovery policy. */
+  readonly replicaReads?: 'rest' | 'all';
   /** Connections that the daemon must know of before the cut; default: those of `client`. */
   readonly tracked?: number;
   /** Until the cut; by default every connection makes progress. */
@@ -44,6 +46,7 @@ export interface Outcome {
 /** Runs a fail-over that nobody may notice. */
 export async function crash(t: ExecutionContext, choices: CrashOptions = {}): Promise<Outcome> {
   const { client = {}, daemon: config, before, cut, after, finish, tracked, ...topology } = choices;
+  const { replicaReads = (config?.recovery ?? 'resume') === 'resume' ? 'rest' : 'all' } = choices;
   const connections = client.connections ?? 20;
   const lab = await openLab(t, topology);
   const daemon = lab.daemon(config);
@@ -61,7 +64,7 @@ export async function crash(t: ExecutionContext, choices: CrashOptions = {}): Pr
   await (after ?? workAll)(running);
   await (finish ?? finishAll)(running);
 
-  const verdict = await lab.judge();
+  const verdict = await lab.judge(replicaReads);
   const [failover] = taken.failovers;
   t.log(summary(verdict, taken));
   t.deepEqual(verdict.problems, [], daemon.log);

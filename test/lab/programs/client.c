@@ -1,17 +1,20 @@
 /*
  * N ordinary TCP clients. Every byte they send is fixed by connection and position; each they get back is checked.
  *
- *   client --connect ADDRESS --port N --mode push|echo|get [--connections 1] [--burst 64] [--source ADDRESS]
- *          [--stream FIRST] [--record BYTES] [--interval MS] [--total BYTES] [--rcvbuf N] [--sndbuf N] [--maxseg N]
- *          [--record-route 1] [--goodbye BYTES] [--server-closes-first 1]
+ *   client --connect ADDRESS --port N --mode push|echo|get|memory [--connections 1] [--burst 64] [--source ADDRESS]
+ *          [--stream FIRST] [--record BYTES] [--answer BYTES] [--interval MS] [--total BYTES] [--rcvbuf N] [--sndbuf N]
+ *          [--maxseg N] [--record-route 1] [--greeting BYTES] [--goodbye BYTES] [--server-closes-first 1]
  *
  * push   sends a record each --interval ms (0: as fast as it goes), up to --total bytes (0: until `finish`)
  * echo   the same, and wants every byte back; the next record goes out when the last one is back
  * get    asks for --record bytes at a time of its stream, up to --total bytes; the next request goes out when the last
  *        one is answered
+ * memory sends records of up to --record bytes, each of which is answered by up to --answer bytes, as memory.h says; the
+ *        next record goes out when the last one is answered
  *
  * Connection i sends or asks for stream FIRST+i. At most --burst connections are being set up at a time.
- * --record-route asks for IP option 7 on every packet. --goodbye is what the service says before it closes.
+ * --record-route asks for IP option 7 on every packet. --greeting bytes come first and are not checked; --goodbye is what the
+ * service says before it closes.
  *
  * Commands: stat | pause (start no further record) | go | finish [MS] (end the sending side, spread over MS
  * milliseconds, and wait for the end of the other; when all are done the result is printed) | result (prints it now).
@@ -112,7 +115,21 @@ static bool may_begin(struct connection *c, int64_t now)
 	uint64_t begun = settings.mode == GET ? c->asked : c->record_end;
 	if (paused || c->finish_us != 0 || now < c->due_us || (settings.total != 0 && begun >= settings.total))
 		return false;
-	return settings.mode == PUSH || c->received >= begun;
+	if (settings.mode == MEMORY && c->end_read)
+		return false;
+	return settings.mode == PUSH || c->received >= c->asked;
+}
+
+/* The length of the record that begins at `offset`; the answer to it is asked for. */
+static uint64_t begin_record(struct connection *c, uint64_t offset)
+{
+	uint64_t length = 1;
+	while (!memorise(&c->memory, pattern_byte(c->stream, offset + length - 1), settings.record))
+		length++;
+	c->answer = c->memory.hash;
+	c->answer_start = c->asked;
+	c->asked += answer_length(c->memory.hash, settings.answer);
+	return length;
 }
 
 static void begin(struct connection *c, int64_t now)
@@ -129,6 +146,8 @@ static void begin(struct connection *c, int64_t now)
 						       c->stream, c->asked, length);
 		c->request_sent = 0;
 		c->asked += length;
+	} else if (settings.mode == MEMORY) {
+		c->record_end += begin_record(c, begun);
 	} else {
 		c->record_end += length;
 		if (settings.mode == ECHO)
@@ -166,6 +185,22 @@ static void feed(struct connection *c, int64_t now)
 	}
 }
 
+/* Checks and counts what came after the greeting: answers, then the goodbye. */
+static void check(struct connection *c, const uint8_t *bytes, size_t n)
+{
+	size_t answer = c->asked - c->received < n ? (size_t)(c->asked - c->received) : n;
+	int64_t wrong = pattern_mismatch(bytes, answer, c->answer, c->received - c->answer_start);
+	if (wrong < 0 && answer < n) {
+		wrong = pattern_mismatch(bytes + answer, n - answer, GOODBYE_STREAM, c->goodbye);
+		if (wrong >= 0 || c->goodbye + n - answer > settings.goodbye)
+			wrong = (int64_t)answer + (wrong > 0 ? wrong : 0);
+	}
+	if (wrong >= 0 && c->wrong_at < 0)
+		c->wrong_at = (int64_t)(c->received + c->goodbye) + wrong;
+	c->received += answer;
+	c->goodbye += n - answer;
+}
+
 static void take(struct connection *c)
 {
 	ssize_t n = recv(c->fd, in, sizeof in, 0);
@@ -177,23 +212,17 @@ static void take(struct connection *c)
 	progress(c, now_us());
 	if (n == 0) {
 		c->end_read = true;
+		if (c->received == c->answer_start && settings.mode == MEMORY)
+			c->asked = c->received; /* an answer that was never begun is not to be expected any more */
 		if (c->shut)
 			return end(c, 0);
 		if (settings.server_closes_first)
 			return watch(c, EPOLL_CTL_MOD);
 		return end(c, EPIPE); /* an end nobody asked for */
 	}
-	size_t answer = c->asked - c->received < (uint64_t)n ? (size_t)(c->asked - c->received) : (size_t)n;
-	int64_t wrong = pattern_mismatch(in, answer, c->stream, c->received);
-	if (wrong < 0 && answer < (size_t)n) {
-		wrong = pattern_mismatch(in + answer, (size_t)n - answer, GOODBYE_STREAM, c->goodbye);
-		if (wrong >= 0 || c->goodbye + (uint64_t)n - answer > settings.goodbye)
-			wrong = (int64_t)answer + (wrong > 0 ? wrong : 0);
-	}
-	if (wrong >= 0 && c->wrong_at < 0)
-		c->wrong_at = (int64_t)(c->received + c->goodbye) + wrong;
-	c->received += answer;
-	c->goodbye += (uint64_t)n - answer;
+	uint64_t greeting = settings.greeting - c->greeting < (uint64_t)n ? settings.greeting - c->greeting : (uint64_t)n;
+	c->greeting += greeting;
+	check(c, in + greeting, (size_t)n - greeting);
 }
 
 static void handle(struct connection *c, uint32_t events)
@@ -262,13 +291,15 @@ static void command(char *line)
 int main(int argc, char **argv)
 {
 	const char *mode = option(argc, argv, "mode", "push");
-	settings.mode = strcmp(mode, "echo") == 0 ? ECHO : strcmp(mode, "get") == 0 ? GET : PUSH;
+	settings.mode = find_word(mode, (const char *[]){ "push", "echo", "get", "memory", NULL });
 	settings.connections = (int)number(argc, argv, "connections", 1);
 	settings.burst = (int)number(argc, argv, "burst", 64);
 	settings.source = option(argc, argv, "source", NULL);
 	settings.to_length = address_parse(&settings.to, option(argc, argv, "connect", "127.0.0.1"),
 					   (int)number(argc, argv, "port", 7000));
 	settings.record = (uint64_t)number(argc, argv, "record", 16);
+	settings.answer = (uint64_t)number(argc, argv, "answer", 1000);
+	settings.greeting = (uint64_t)number(argc, argv, "greeting", 0);
 	settings.interval_us = number(argc, argv, "interval", 20) * 1000;
 	settings.total = (uint64_t)number(argc, argv, "total", 0);
 	settings.goodbye = (uint64_t)number(argc, argv, "goodbye", 0);
@@ -282,9 +313,11 @@ int main(int argc, char **argv)
 	raise_descriptor_limit();
 
 	connections = calloc((size_t)settings.connections, sizeof *connections);
-	for (int i = 0; i < settings.connections; i++)
-		connections[i] = (struct connection){ .fd = -1, .wrong_at = -1,
-						      .stream = (uint32_t)(number(argc, argv, "stream", 0) + i) };
+	for (int i = 0; i < settings.connections; i++) {
+		uint32_t stream = (uint32_t)(number(argc, argv, "stream", 0) + i);
+		connections[i] = (struct connection){ .fd = -1, .wrong_at = -1, .stream = stream, .answer = stream,
+						      .memory = NO_MEMORY };
+	}
 
 	poller = epoll_create1(EPOLL_CLOEXEC);
 	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "memory.h"
 #include "sockets.h"
 
 #define SAMPLE_US 5000
@@ -12,7 +13,7 @@
 /* Writes of one connection in one turn: a fast reader must not keep us from the other connections and from stdin. */
 #define WRITES_PER_TURN 16
 
-enum mode { PUSH, ECHO, GET };
+enum mode { PUSH, ECHO, GET, MEMORY };
 enum phase { WAITING, CONNECTING, OPEN, DONE };
 
 struct connection {
@@ -21,11 +22,15 @@ struct connection {
 	uint32_t stream;
 	char local[ADDRESS_TEXT];
 	uint64_t sent, acknowledged; /* bytes written to the socket; of these, acknowledged by the peer's stack */
-	uint64_t asked, received; /* get: bytes asked for; bytes of the answer that came */
+	uint64_t asked, received; /* bytes asked for; bytes of the answers that came */
+	uint64_t greeting; /* bytes of the greeting that came */
+	struct memory memory; /* memory: what the service has to know when the record being written has ended */
+	uint32_t answer; /* the stream that the answers are of; memory: the last answer asked for, ... */
+	uint64_t answer_start; /* ... which begins at this place of all that is received */
 	uint64_t goodbye; /* bytes of the goodbye that came */
 	char request[64]; /* get: the request being written */
 	unsigned request_length, request_sent;
-	uint64_t record_end; /* push, echo: `sent` at the end of the record being written */
+	uint64_t record_end; /* all but get: `sent` at the end of the record being written */
 	int64_t due_us; /* when the next record starts */
 	int64_t finish_us; /* when to shut the sending side, 0 for not yet */
 	int64_t waiting_since_us; /* last progress, or when the wait began; 0 when nothing is awaited */
@@ -43,7 +48,7 @@ static struct {
 	union address to;
 	socklen_t to_length;
 	const char *source;
-	uint64_t record, total, goodbye;
+	uint64_t record, answer, total, greeting, goodbye;
 	int64_t interval_us;
 	int rcvbuf, sndbuf, maxseg;
 	bool record_route, server_closes_first;

@@ -17,6 +17,8 @@
 
 /* Stream of what a service says before it closes. */
 #define GOODBYE_STREAM 0x600db1eu
+/* Length of the greeting that says when a service was started. */
+#define GREETING_BYTES 32
 
 /* Says why on stderr and ends the program. */
 __attribute__((format(printf, 1, 2), noreturn)) static inline void die(const char *format, ...)
@@ -120,6 +122,16 @@ static inline const char *option(int argc, char **argv, const char *name, const 
 		if (strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, name) == 0)
 			return argv[i + 1];
 	return fallback;
+}
+
+/* Place of a word in a list; any other word ends the program. */
+static inline int find_word(const char *word, const char *words[])
+{
+	for (int i = 0; words[i] != NULL; i++)
+		if (strcmp(word, words[i]) == 0)
+			return i;
+	errno = EINVAL;
+	die("%s", word);
 }
 
 static inline long long number(int argc, char **argv, const char *name, long long fallback)

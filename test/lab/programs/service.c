@@ -2,17 +2,21 @@
  * An ordinary TCP service. It keeps every byte it reads, by peer, so that a judge can put together what two instances
  * of it read; what it sends depends only on what it was asked.
  *
- *   service --listen ADDRESS --port N --mode sink|echo|get [--backlog 4096] [--maxseg N] [--rcvbuf N] [--sndbuf N]
- *           [--goodbye BYTES] [--hold-goodbye 1] [--hold-reading 1] [--close-first 1]
+ *   service --listen ADDRESS --port N --mode sink|echo|get|memory [--backlog 4096] [--maxseg N] [--rcvbuf N] [--sndbuf N]
+ *           [--goodbye BYTES] [--hold-goodbye 1] [--hold-reading 1] [--close-first 1] [--record BYTES] [--answer BYTES]
+ *           [--slow MS] [--greet 1] [--error-after RECORDS] [--close-after RECORDS]
  *
  * sink   reads until the end of the stream; then sends --goodbye bytes of stream GOODBYE_STREAM (none by default), and
  *        closes
  * echo   sends back what it reads
  * get    answers each line "GET <stream> <offset> <length>" with those bytes of that stream
+ * memory answers each record of up to --record bytes with up to --answer bytes, as memory.h says
  *
  * --hold-goodbye waits for the command `release` before the goodbye: a service that takes its time to answer.
  * --hold-reading waits for `read` before the first read: what the client sends fills the socket's buffer.
  * --close-first shuts the sending side right after accept, and reads on.
+ * --slow lets each answer wait for so long. --greet says first when the service was started: no two instances greet alike.
+ * memory: --error-after answers wrongly, at the right length, after so many records; --close-after shuts the sending side.
  *
  * Commands: stat | read | release | close (shuts the sending side of every connection) | drain (reads all that the
  * kernel has) | report DIRECTORY (writes a file of the bytes read for each connection). Each is answered by one line of
@@ -22,14 +26,16 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "memory.h"
 #include "sockets.h"
 
-enum mode { SINK, ECHO, GET };
+enum mode { SINK, ECHO, GET, MEMORY };
 
-/* Bytes still to be sent: `length` bytes of stream `id` from `offset` on. */
+/* Bytes still to be sent: `length` bytes of stream `id` from `offset` on, not before `due_us`. */
 struct job {
 	uint32_t id;
 	uint64_t offset, length;
+	int64_t due_us;
 	struct job *next;
 };
 
@@ -40,6 +46,8 @@ struct connection {
 	size_t length, capacity;
 	size_t used; /* bytes already echoed, or parsed as requests */
 	uint64_t written;
+	struct memory memory;
+	uint64_t records;
 	struct job *first, **last;
 	bool end_read, farewell, closed_sending, wants_out;
 	int error; /* errno that ended the connection, or 0 */
@@ -49,7 +57,9 @@ struct connection {
 static struct {
 	enum mode mode;
 	bool hold_goodbye, hold_reading, close_first;
-	uint64_t goodbye;
+	uint64_t goodbye, record, answer, error_after, close_after;
+	int64_t slow_us;
+	char greeting[GREETING_BYTES + 1];
 } settings;
 
 static struct connection *connections, **connections_end = &connections;
@@ -77,9 +87,15 @@ static void add_job(struct connection *c, uint32_t id, uint64_t offset, uint64_t
 	struct job *job = malloc(sizeof *job);
 	if (job == NULL)
 		die("malloc");
-	*job = (struct job){ id, offset, length, NULL };
+	*job = (struct job){ id, offset, length, settings.slow_us > 0 ? now_us() + settings.slow_us : 0, NULL };
 	*c->last = job;
 	c->last = &job->next;
+}
+
+static void stop_sending(struct connection *c)
+{
+	shutdown(c->fd, SHUT_WR);
+	c->closed_sending = true;
 }
 
 /* Sends what is waiting; returns false when the connection has failed. */
@@ -95,7 +111,7 @@ static bool flush(struct connection *c)
 		c->used += n > 0 ? (size_t)n : 0;
 		c->written += n > 0 ? (size_t)n : 0;
 	}
-	while (!blocked && c->first != NULL) {
+	while (!blocked && c->first != NULL && (c->first->due_us == 0 || c->first->due_us <= now_us())) {
 		struct job *job = c->first;
 		size_t length = job->length < sizeof out ? job->length : sizeof out;
 		pattern_fill(out, length, job->id, job->offset);
@@ -115,6 +131,8 @@ static bool flush(struct connection *c)
 			free(job);
 		}
 	}
+	if (c->first == NULL && c->records == settings.close_after && !c->closed_sending)
+		stop_sending(c);
 	if (blocked != c->wants_out) {
 		c->wants_out = blocked;
 		watch(c, EPOLL_CTL_MOD);
@@ -153,6 +171,16 @@ static void parse_requests(struct connection *c)
 	}
 }
 
+static void answer_records(struct connection *c)
+{
+	while (c->used < c->length && c->records < settings.close_after) {
+		if (!memorise(&c->memory, c->bytes[c->used++], settings.record))
+			continue;
+		bool wrong = c->records++ >= settings.error_after;
+		add_job(c, c->memory.hash + wrong, 0, answer_length(c->memory.hash, settings.answer));
+	}
+}
+
 /* Reads once; returns true while there may be more. */
 static bool take(struct connection *c)
 {
@@ -174,6 +202,8 @@ static bool take(struct connection *c)
 		watch(c, EPOLL_CTL_MOD);
 	} else if (settings.mode == GET) {
 		parse_requests(c);
+	} else if (settings.mode == MEMORY) {
+		answer_records(c);
 	}
 	return n > 0;
 }
@@ -207,10 +237,11 @@ static void accept_all(void)
 		connections_end = &c->next;
 		accepted++;
 		open_now++;
-		if (settings.close_first) {
-			shutdown(fd, SHUT_WR);
-			c->closed_sending = true;
-		}
+		c->memory = NO_MEMORY;
+		if (settings.greeting[0] != 0 && send(fd, settings.greeting, GREETING_BYTES, MSG_NOSIGNAL) > 0)
+			c->written += GREETING_BYTES;
+		if (settings.close_first)
+			stop_sending(c);
 		watch(c, EPOLL_CTL_ADD);
 	}
 }
@@ -218,7 +249,7 @@ static void accept_all(void)
 static void stat(const char *event)
 {
 	uint64_t read_bytes = 0, written = 0, smallest = UINT64_MAX, in_flight = 0, not_sent = 0;
-	unsigned ended = 0, errors = 0;
+	unsigned ended = 0, errors = 0, unheard = 0;
 	for (struct connection *c = connections; c != NULL; c = c->next) {
 		read_bytes += c->length;
 		written += c->written;
@@ -227,13 +258,14 @@ static void stat(const char *event)
 		errors += c->error != 0;
 		if (c->fd >= 0) {
 			in_flight += (uint64_t)unacknowledged(c->fd);
+			unheard += unacknowledged(c->fd) > 0;
 			not_sent += (uint64_t)unsent(c->fd);
 		}
 	}
 	printf("{\"event\":\"%s\",\"accepted\":%u,\"open\":%u,\"ended\":%u,\"errors\":%u,\"read\":%" PRIu64
-	       ",\"readMin\":%" PRIu64 ",\"written\":%" PRIu64 ",\"unacknowledged\":%" PRIu64 ",\"unsent\":%" PRIu64 "}\n",
+	       ",\"readMin\":%" PRIu64 ",\"written\":%" PRIu64 ",\"unacknowledged\":%" PRIu64 ",\"unheard\":%u,\"unsent\":%" PRIu64 "}\n",
 	       event, accepted, open_now, ended, errors, read_bytes, connections != NULL ? smallest : 0, written, in_flight,
-	       not_sent);
+	       unheard, not_sent);
 }
 
 static void report(const char *directory)
@@ -275,10 +307,8 @@ static void command(char *line)
 			say_goodbye(c);
 	} else if (strcmp(line, "close") == 0) {
 		for (c = connections; c != NULL; c = c->next)
-			if (c->fd >= 0) {
-				shutdown(c->fd, SHUT_WR);
-				c->closed_sending = true;
-			}
+			if (c->fd >= 0)
+				stop_sending(c);
 	} else if (strncmp(line, "report ", 7) == 0) {
 		report(line + 7);
 		return;
@@ -289,11 +319,18 @@ static void command(char *line)
 int main(int argc, char **argv)
 {
 	const char *mode = option(argc, argv, "mode", "sink");
-	settings.mode = strcmp(mode, "echo") == 0 ? ECHO : strcmp(mode, "get") == 0 ? GET : SINK;
+	settings.mode = find_word(mode, (const char *[]){ "sink", "echo", "get", "memory", NULL });
 	settings.goodbye = (uint64_t)number(argc, argv, "goodbye", 0);
 	settings.hold_goodbye = number(argc, argv, "hold-goodbye", 0) != 0;
 	settings.hold_reading = number(argc, argv, "hold-reading", 0) != 0;
 	settings.close_first = number(argc, argv, "close-first", 0) != 0;
+	settings.record = (uint64_t)number(argc, argv, "record", 1000);
+	settings.answer = (uint64_t)number(argc, argv, "answer", 1000);
+	settings.error_after = (uint64_t)number(argc, argv, "error-after", INT64_MAX);
+	settings.close_after = (uint64_t)number(argc, argv, "close-after", INT64_MAX);
+	settings.slow_us = number(argc, argv, "slow", 0) * 1000;
+	if (number(argc, argv, "greet", 0) != 0)
+		snprintf(settings.greeting, sizeof settings.greeting, "started at %0*.3f ms", GREETING_BYTES - 14, wall_ms());
 	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 65536);
 	raise_descriptor_limit();
@@ -318,11 +355,11 @@ int main(int argc, char **argv)
 	if (epoll_ctl(poller, EPOLL_CTL_ADD, STDIN_FILENO, &event) < 0)
 		die("stdin must be a pipe");
 	fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
-	printf("{\"event\":\"listening\"}\n");
+	printf("{\"event\":\"listening\",\"greeting\":\"%s\"}\n", settings.greeting);
 
 	for (;;) {
 		struct epoll_event ready[256];
-		int n = epoll_wait(poller, ready, 256, -1);
+		int n = epoll_wait(poller, ready, 256, settings.slow_us > 0 ? 1 : -1);
 		for (int i = 0; i < n; i++) {
 			struct connection *c = ready[i].data.ptr;
 			if (c == NULL)
@@ -332,5 +369,9 @@ int main(int argc, char **argv)
 			else if (c->fd >= 0)
 				serve(c, ready[i].events);
 		}
+		if (settings.slow_us > 0)
+			for (struct connection *c = connections; c != NULL; c = c->next)
+				if (c->fd >= 0 && flush(c))
+					say_goodbye(c);
 	}
 }
