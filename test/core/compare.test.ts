@@ -22,12 +22,14 @@ const make = (build: Build, flags: number, options: FlowOptions = {}, world: Wor
 const shadow = (build: Build, flags = 0, options: FlowOptions = {}, world: WorldOptions = {}): Flow =>
   make(build, flags | SERVICE_FLAG_SHADOW, options, world).shadowed();
 
+const STACK: number = Port.Stack;
+
 /** As many bytes as several segments and the store's blocks have, of which some differ. */
 const TEXT = 'abcdefghijklmnopqrstuvwxyz'.repeat(200);
 const differing = (...at: number[]): string => {
-  const text = [...TEXT];
-  for (const i of at) text[i] = '#';
-  return text.join('');
+  const text = Buffer.from(TEXT);
+  for (const i of at) text.write('#', i);
+  return text.toString();
 };
 
 /** In segments of 1,000 bytes. */
@@ -51,7 +53,7 @@ function repeat(flow: Flow, length: number, total: number): number[] {
     const n = exports.receive(Port.Stack, frame.length, frame.length, world.now);
     for (let i = 0; i < n; i++) {
       const port = view.getUint32((exports.txTable() >>> 0) + i * TX_DESC_BYTES + TX_DESC_PORT, true);
-      if (port !== Port.Stack) sent.push(at);
+      if (port !== STACK) sent.push(at);
     }
     stack.next = (stack.next + length) >>> 0;
   }

@@ -6,8 +6,8 @@ import test from 'ava';
 import { Counter, Loss, Reason } from '../../assembly/abi/codes';
 import { NONE, TX_ARENA_BYTES, TX_DESC_BYTES, TX_MAX } from '../../assembly/abi/layout';
 import { Flow, type FlowOptions, type Offer } from '../support/flow';
-import { hex, mss, nop, sackPermitted, type Tag, tcpFrame, timestamps, windowScale } from '../support/frames';
-import type { Segment } from '../support/sent';
+import { hex, mss, nop, sack, sackPermitted, type Tag, tcpFrame, timestamps, windowScale } from '../support/frames';
+import type { Segment, Sent } from '../support/sent';
 import { World, type WorldOptions } from '../support/world';
 
 const BUILDS = ['debug', 'release'] as const;
@@ -51,8 +51,12 @@ const NETWORKS: readonly (readonly [name: string, flow: FlowOptions, world: Worl
 ];
 
 const OFFERS: readonly (readonly [name: string, offer: Offer, shown: Partial<Segment>])[] = [
-  ['nothing', { mss: undefined }, { optionBytes: 4, sackPermitted: false, timestamps: undefined, windowShift: undefined }],
-  ['SACK', { sack: true }, { optionBytes: 8, sackPermitted: true, mss: 1460 }],
+  [
+    'nothing',
+    { mss: undefined },
+    { optionBytes: 4, sackPermitted: false, timestamps: undefined, windowShift: undefined },
+  ],
+  ['SACK', { sack: true }, { optionBytes: 8, sackPermitted: true }],
   ['timestamps', { tsval: 5 }, { optionBytes: 16, sackPermitted: false }],
   ['SACK and timestamps', { sack: true, tsval: 5 }, { optionBytes: 16, sackPermitted: true }],
   ['a scale of 0', { windowShift: 0 }, { optionBytes: 8, windowShift: 0 }],
@@ -63,7 +67,10 @@ for (const build of BUILDS) {
   for (const [network, flowOptions, worldOptions] of NETWORKS) {
     for (const [name, offer, shown] of OFFERS) {
       test(`${build}: ${network}, ${name} offered: every forged frame is as a sender writes it`, (t) => {
-        const flow = new Flow(dirtyWorld(build, worldOptions), {
+        const world = dirtyWorld(build, worldOptions);
+        // So that the record is not the first one.
+        new Flow(world, { ...flowOptions, clientPort: 1 }).established();
+        const flow = new Flow(world, {
           ...flowOptions,
           clientOffer: { ...offer, isn: 0xffff_ff00 },
           primaryOffer: offer,
@@ -73,23 +80,153 @@ for (const build of BUILDS) {
         flow.client.received = flow.primary.next;
         flow.primary.data(300);
         // Neither is acknowledged: both are sent again from the store.
+        const mine = ({ connection }: Sent): boolean => connection === flow.record().index;
         flow.crash();
+        flow.sent = flow.sent.filter(mine);
         t.like(flow.toReplica()[0], { flags: 'S', ...shown });
-        t.is(flow.world.counted(Counter.ForgedSyn), 1);
+        t.is(flow.world.counted(Counter.ForgedSyn), 2);
         flow.accept().confirm();
-        const { index } = flow.record();
         flow.note(flow.world.dismiss());
-        const forged = flow.all.filter((sent) => sent.kind === 'tcp');
+        const forged = flow.all.filter((sent) => sent.kind === 'tcp').filter(mine);
         const kinds = new Set(forged.map(({ flags, payload }) => (payload.length > 0 ? 'data' : flags)));
         for (const kind of ['S', 'A', 'data', 'RA']) t.true(kinds.has(kind), `${[...kinds].join(' ')} without ${kind}`);
         for (const segment of forged) {
           t.is(hex(segment.bytes), hex(written(segment)));
-          t.is(segment.connection, index);
         }
         t.is(flow.record().loss, Loss.Dismissed);
       });
     }
   }
+
+  const fed = (options: FlowOptions, worldOptions: WorldOptions = {}): Flow => {
+    const flow = new Flow(dirtyWorld(build, worldOptions), options).established();
+    flow.primary.ack();
+    return flow;
+  };
+  const sizes = (segments: readonly Segment[]): number[] => segments.map(({ payload }) => payload.length);
+  const withData = (segments: readonly Segment[]): Segment[] => segments.filter(({ payload }) => payload.length > 0);
+
+  test(`${build}: segments for a replica that did not agree to timestamps have none, those for the client have`, (t) => {
+    const times = { tsval: 77 };
+    const flow = fed({ clientOffer: times, primaryOffer: times });
+    flow.client.data(100);
+    flow.primary.data(100);
+    flow.recovered();
+    const toReplica = withData(flow.toReplica(flow.all));
+    const toClient = withData(flow.toClient(flow.all));
+    t.deepEqual(
+      toReplica.map(({ optionBytes }) => optionBytes),
+      [0],
+    );
+    t.deepEqual(
+      toClient.map(({ timestamps: pair }) => pair?.[1]),
+      [77],
+    );
+    // One that ends the connection needs none (RFC 7323 3.2), and is passed on as it is.
+    flow.stack.segment('RA', { ttl: 63 });
+    t.like(flow.toClient()[0], { flags: 'RA', timestamps: undefined, ttl: 63 });
+  });
+
+  test(`${build}: a server that answers with timestamps nobody has asked for is not taken at its word`, (t) => {
+    const flow = new Flow(dirtyWorld(build, {})).synSent();
+    flow.primary.synAck({ options: [mss(1460), timestamps(5, 0)] }).client.ack();
+    flow.primary.data(100);
+    flow.recovered();
+    t.deepEqual(
+      withData(flow.toClient(flow.all)).map(({ optionBytes }) => optionBytes),
+      [0],
+    );
+  });
+
+  test(`${build}: each port has an MTU of its own`, (t) => {
+    const wire = fed({}, { wireMtu: 1000 });
+    wire.client.data(1400);
+    // What neither end has acknowledged.
+    wire.primary.data(1400, { ack: wire.client.next - 1400 });
+    wire.recovered();
+    wire.drainToReplica().drainToClient();
+    t.deepEqual(sizes(withData(wire.toClient(wire.all))).slice(0, 1), [960]);
+    t.deepEqual(sizes(withData(wire.toReplica(wire.all))), [1400]);
+    const stack = fed({}, { stackMtu: 1000 });
+    stack.client.data(1400);
+    // What neither end has acknowledged.
+    stack.primary.data(1400, { ack: stack.client.next - 1400 });
+    stack.recovered();
+    stack.drainToReplica();
+    t.deepEqual(sizes(withData(stack.toReplica(stack.all))), [960, 440]);
+    t.is(Math.max(...sizes(stack.toClient(stack.all))), 1400);
+  });
+
+  test(`${build}: no segment is longer than the core has room for, whatever both ends would take`, (t) => {
+    const flow = fed({ replicaOffer: { mss: 65_000 } });
+    flow.client.data(20_000);
+    flow.recovered().drainToReplica();
+    t.deepEqual(sizes(withData(flow.toReplica(flow.all))), [9088, 9088, 20_000 - 2 * 9088]);
+  });
+
+  test(`${build}: the window of a forged segment is in the scale that the replica reads`, (t) => {
+    const options = { clientOffer: { windowShift: 5, window: 5000 }, primaryOffer: { windowShift: 7 } };
+    for (const [client, replica, window] of [
+      [5000, 9, 5000],
+      [5000, undefined, 0xffff],
+      [1001, undefined, 32_032],
+    ] as const) {
+      const flow = fed({
+        ...options,
+        clientOffer: { windowShift: 5, window: client },
+        replicaOffer: { windowShift: replica },
+      }).crash();
+      flow.accept();
+      t.is(flow.toReplica().at(-1)?.window, window);
+    }
+  });
+
+  test(`${build}: the client of a connection that was picked up is told windows in the scale it is thought to read`, (t) => {
+    const flow = new Flow(dirtyWorld(build, {}), { replicaOffer: { window: 6400 } });
+    flow.client.next = 7000;
+    flow.client.received = 90_000;
+    flow.primary.received = 7000;
+    flow.primary.next = 90_000;
+    flow.client.ack().primary.ack();
+    flow.recovered();
+    t.is(flow.stack.data(1).toClient()[0]?.window, 50);
+  });
+
+  test(`${build}: a merged frame of two segments counts as two`, (t) => {
+    const flow = fed({ clientOffer: { mss: 536 } }).recovered();
+    flow.stack.data(1000);
+    t.deepEqual(sizes(flow.toClient()), [536, 464]);
+    t.is(flow.world.counted(Counter.SplitSegments), 2);
+  });
+
+  test(`${build}: a frame that capture shows without its length gets one`, (t) => {
+    for (const [, options, worldOptions] of NETWORKS.slice(0, 2)) {
+      const flow = fed(options, worldOptions).recovered();
+      flow.client.data(40_000, { ipLength: 0 });
+      t.deepEqual(sizes(flow.toReplica()), [40_000]);
+    }
+  });
+
+  test(`${build}: congestion signals of a connection without them pass as they are`, (t) => {
+    const flow = fed({}).recovered();
+    t.is(flow.client.segment('AEC').toReplica()[0]?.flags, 'AEC');
+    t.is(flow.take().stack.segment('AEC').toClient()[0]?.flags, 'AEC');
+  });
+
+  test(`${build}: what a replica has behind a gap in the client's numbers is told in the client's`, (t) => {
+    const offer = { sack: true };
+    const flow = fed({ clientOffer: offer, primaryOffer: offer, replicaOffer: offer }).client.data(10);
+    flow.primary.ack();
+    flow.client.next += 100;
+    flow.recovered().take();
+    const first = flow.client.next;
+    flow.client.data(20);
+    flow.client.data(20, { seq: first });
+    flow.client.data(20, { seq: first });
+    flow.confirm();
+    flow.stack.ack({ options: [nop(), nop(), sack([first - 100 + 40, first - 100 + 60])] });
+    t.deepEqual(flow.toClient()[0]?.sack, [[first + 40, first + 60]]);
+  });
 
   test(`${build}: an answer to a stranger belongs to no connection`, (t) => {
     const world = dirtyWorld(build, {});

@@ -224,9 +224,7 @@ for (const build of BUILDS) {
       const large = { windowShift: 7, window: 1000 };
       const small = { windowShift: 7, window: 10 };
       const offers = (mine: typeof large, theirs: typeof large): FlowOptions =>
-        who === 'client'
-          ? { clientOffer: mine, primaryOffer: theirs }
-          : { clientOffer: theirs, primaryOffer: mine };
+        who === 'client' ? { clientOffer: mine, primaryOffer: theirs } : { clientOffer: theirs, primaryOffer: mine };
       const probe = (options: FlowOptions, overrides: (end: End) => Partial<TcpOptions>): Flow => {
         const flow = new Flow(new World(build), options).established();
         flow.primary.ack().client.ack();

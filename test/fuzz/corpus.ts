@@ -18,6 +18,9 @@ function toLine(step: Step): Line {
       return ['state', step.service, step.state];
     case 'quarantine':
       return ['quarantine', step.service, step.on ? 1 : 0];
+    case 'dismiss':
+    case 'announce':
+      return [step.kind, step.service, 0];
     case 'tick':
       return ['tick', step.elapsedMs, 0];
   }
@@ -33,6 +36,9 @@ function fromLine(text: string): Step {
       return { kind, service: first, state: asCode(second) };
     case 'quarantine':
       return { kind, service: first, on: second === 1 };
+    case 'dismiss':
+    case 'announce':
+      return { kind, service: first };
     case 'tick':
       return { kind, elapsedMs: first };
     default:

@@ -10,6 +10,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { complaint } from '../sim/play';
+import { drawCopyScenario } from '../sim/scenario';
 import { save } from './corpus';
 import { fuzz, shrink } from './receive';
 
@@ -19,7 +20,7 @@ const TURN = 5;
 
 /** The message of a finding. */
 function tryFrames(seed: number): string | undefined {
-  const build = seed % 2 === 0 ? 'debug' : 'release';
+  const build = seed % 2 === 0 ? 'debug' : 'test';
   const found = fuzz(seed, build);
   if (found === undefined) return undefined;
   const { what, steps } = shrink(found, build);
@@ -39,7 +40,7 @@ function main([seconds = '60', first]: readonly string[]): number {
   console.log(`from seed ${from}`);
   while (Date.now() < endMs) {
     for (const end = seed + TURN; seed < end; seed++) {
-      const found = complaint(seed) ?? tryFrames(seed);
+      const found = complaint(seed) ?? complaint(seed, {}, drawCopyScenario) ?? tryFrames(seed);
       if (found !== undefined) {
         console.error(found);
         return 1;

@@ -1,6 +1,7 @@
 /** Runs of the fuzzer: a seed draws a sequence of steps for a fresh core. */
 import { Random } from '../sim/random';
-import { type Build, Rig, type Step } from './rig';
+import type { Build } from './audit';
+import { Rig, type Step } from './rig';
 import { drawStep } from './steps';
 
 /** Long enough for connections to open, move and close, short enough to read. */
@@ -31,7 +32,7 @@ export function replay(steps: readonly Step[], build: Build): Finding | undefine
     }
     if (what !== undefined) return { what, steps: steps.slice(0, i + 1) };
   }
-  return rig.isGuardIntact ? undefined : { what: 'bytes behind the core were written', steps };
+  return rig.isGuardIntact ? undefined : { what: 'memory that nobody uses was written', steps };
 }
 
 /** Leaves out what the finding does not need. */

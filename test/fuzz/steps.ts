@@ -30,8 +30,11 @@ const FLAGS = ['S', 'SA', 'A', 'A', 'PA', 'A', 'FA', 'R', 'RA', 'FPA', 'SEC', 'U
 
 export function drawStep(random: Random): Step {
   if (random.chance(0.04)) return { kind: 'tick', elapsedMs: random.pick([0, 5, 100, 1000, 60_000]) };
-  if (random.chance(0.01)) return { kind: 'state', service: random.int(0, 2), state: asCode(random.int(0, 2)) };
-  if (random.chance(0.01)) return { kind: 'quarantine', service: random.int(0, 2), on: random.chance(0.5) };
+  const service = random.int(0, SERVICES.length - 1);
+  if (random.chance(0.01)) return { kind: 'state', service, state: asCode(random.int(0, 2)) };
+  if (random.chance(0.01)) return { kind: 'quarantine', service, on: random.chance(0.5) };
+  if (random.chance(0.003)) return { kind: 'dismiss', service };
+  if (random.chance(0.003)) return { kind: 'announce', service };
   const port = random.chance(0.65) ? Port.Wire : Port.Stack;
   const frame = spoil(random, drawFrame(random, port));
   return { kind: 'frame', port, frame, missing: random.chance(0.03) ? random.pick([1, 1000, 0x7fff_0000]) : 0 };
