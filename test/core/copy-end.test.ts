@@ -1,18 +1,12 @@
 /** How a copy ends: with its connection, before it, or never; and what is tried again. */
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { Counter, Loss, Phase, Port, RecordState, Risk, ServiceState, TcpState } from '../../assembly/abi/codes';
-import {
-  SERVICE_FLAG_REPLAY,
-  SERVICE_FLAG_SHADOW,
-  SERVICE_LOST,
-  SERVICE_RECOVERING,
-  SERVICE_TRACKED,
-} from '../../assembly/abi/layout';
-import { Flow, type FlowOptions } from '../support/flow';
+import { SERVICE_FLAG_REPLAY, SERVICE_FLAG_SHADOW, SERVICE_LOST } from '../../assembly/abi/layout';
+import { isUnheard, leavesNothing, replay, shadow } from '../support/copies';
+import { Flow } from '../support/flow';
 import { World } from '../support/world';
 
 const BUILDS = ['debug', 'release'] as const;
-type Build = (typeof BUILDS)[number];
 
 /** A copy that the replica has ended is tried again after this, ms. */
 const AGAIN_MS = 500;
@@ -20,30 +14,6 @@ const AGAIN_MS = 500;
 const PATIENCE_MS = 15_000;
 /** How long a replica that closes first is waited for the primary, ms. */
 const CLOSE_GRACE_MS = 1000;
-
-const make =
-  (flags: number) =>
-  (build: Build, options: FlowOptions = {}): Flow =>
-    new Flow(new World(build, { services: [{ flags }] }), options);
-const shadow = make(SERVICE_FLAG_SHADOW);
-const replay = make(SERVICE_FLAG_REPLAY);
-
-function isUnheard(t: ExecutionContext, flow: Flow): void {
-  t.deepEqual(
-    flow.all.filter(({ port }) => port === Port.Wire),
-    [],
-  );
-}
-
-function leavesNothing(t: ExecutionContext, flow: Flow): void {
-  const { world } = flow;
-  world.run(130_000, 1000);
-  t.is(world.service(SERVICE_TRACKED), 0);
-  t.is(world.service(SERVICE_RECOVERING), 0);
-  t.is(world.retainedUsed(), 0);
-  t.is(world.recordedUsed(), 0);
-  t.is(world.working(), 0);
-}
 
 /** Steps of the short timer until the core sends something to the replica. */
 function waitForReplica(flow: Flow, limitMs: number): number {

@@ -7,42 +7,15 @@ import {
   SERVICE_LOST,
   SERVICE_RECOVERED,
   SERVICE_RECOVERING,
-  SERVICE_TRACKED,
 } from '../../assembly/abi/layout';
+import { isUnheard, leavesNothing, make, replay, shadow } from '../support/copies';
 import { Flow, type FlowOptions } from '../support/flow';
 import { icmpErrorFrame, tcpFrame } from '../support/frames';
-import { World, type WorldOptions } from '../support/world';
+import { World } from '../support/world';
 
 const BUILDS = ['debug', 'release'] as const;
-type Build = (typeof BUILDS)[number];
-
-const make =
-  (flags: number) =>
-  (build: Build, options: FlowOptions = {}, world: WorldOptions = {}): Flow =>
-    new Flow(new World(build, { services: [{ flags, remote: options.remote ?? false }], ...world }), options);
-const shadow = make(SERVICE_FLAG_SHADOW);
-const replay = make(SERVICE_FLAG_REPLAY);
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text));
-
-/** The client has heard nothing, and nobody else on its segment. */
-function isUnheard(t: ExecutionContext, flow: Flow): void {
-  t.deepEqual(
-    flow.all.filter(({ port }) => port === Port.Wire),
-    [],
-  );
-}
-
-/** Time takes what is left of it, and nothing of it remains. */
-function leavesNothing(t: ExecutionContext, flow: Flow): void {
-  const { world } = flow;
-  world.run(130_000, 1000);
-  t.is(world.service(SERVICE_TRACKED), 0);
-  t.is(world.service(SERVICE_RECOVERING), 0);
-  t.is(world.retainedUsed(), 0);
-  t.is(world.recordedUsed(), 0);
-  t.is(world.working(), 0);
-}
 
 /** Both ends close through the replica. */
 function endsWell(t: ExecutionContext, flow: Flow): void {
