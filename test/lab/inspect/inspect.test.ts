@@ -40,7 +40,11 @@ async function captures(t: ExecutionContext, choices: LabOptions, taps: readonly
   const ending = await lab.connect({ ...talk, connections: CONNECTIONS - 1 });
   await lab.allProgress(ending);
   await lab.finish(ending);
-  await lab.allProgress(await lab.connect(talk));
+  const staying = await lab.connect(talk);
+  await lab.allProgress(staying);
+  // One tap is closed after the other: nothing may pass in between.
+  await staying.ask('pause');
+  await lab.until(staying, 'silence', ({ waiting }) => waiting === 0);
   for (const tcpdump of running) await tcpdump.settled();
   return taps.map((_, i) => {
     const output = execFileSync(process.execPath, [resolve('build/migware.js'), 'inspect', '--json', fileOf(i)]);
