@@ -267,7 +267,8 @@ export class Connection {
   strayDir: u8;
   strayTurns: u8;
   private pad2: u16;
-  private pad3: u32;
+  /** When the last of `repeats` was counted, ms. */
+  repeatMs: u32;
 
   /** The primary's output that the client has and the replica has not yet sent. */
   get uncompared(): Chain {

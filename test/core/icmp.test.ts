@@ -111,9 +111,7 @@ for (const build of BUILDS) {
     const { srcPort } = only(flow.toReplica());
     flow.accept().confirm();
     const first = flow.client.next;
-    flow.client.data(20);
-    flow.client.data(20, { seq: first });
-    const about = only(flow.client.data(20, { seq: first }).toReplica());
+    const about = only(flow.provesGap(20).toReplica());
     t.is(about.seq, (first - 100) >>> 0);
     const refused = icmpErrorFrame({ src: '10.0.0.3', dst: '10.0.0.9', type: 3, code: 3 }, about.bytes, 48);
     const toClient = icmp(flow.world.receive(Port.Stack, refused));

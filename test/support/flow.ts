@@ -267,6 +267,20 @@ export class Flow {
     return this.crash().accept().confirm();
   }
 
+  /**
+   * The client sends `length` bytes that lie behind a gap, and repeats them until that is proven (assembly/recovery/gap.ts): four
+   * times, each a timeout after the last.
+   */
+  provesGap(length: number): Flow {
+    const seq = this.client.next;
+    this.client.data(length);
+    for (let repeats = 0; repeats < 4; repeats++) {
+      this.world.now += 200;
+      this.client.data(length, { seq });
+    }
+    return this;
+  }
+
   /** Replica and client read what was sent to them in the last step, as far as it is in order. */
   take(): this {
     const read = (end: End, segments: readonly Segment[]): void => {
