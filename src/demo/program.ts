@@ -13,7 +13,7 @@ export interface Message {
 }
 
 /** How long a wait may last before it is called a hang. No result depends on it. */
-const HANG_MS = 60_000;
+const HANG_MS = 120_000;
 /** Lines kept to tell what a program said before it went wrong. */
 const KEPT_LINES = 40;
 
