@@ -271,7 +271,7 @@ export class Flow {
    * The client sends `length` bytes that lie behind a gap, and repeats them until that is proven (assembly/recovery/gap.ts): four
    * times, each a timeout after the last.
    */
-  provesGap(length: number): Flow {
+  provesGap(length: number): this {
     const seq = this.client.next;
     this.client.data(length);
     for (let repeats = 0; repeats < 4; repeats++) {
