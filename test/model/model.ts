@@ -13,31 +13,13 @@
 import { Loss, Port, Risk } from '../../assembly/abi/codes';
 import { CONNECTION_LOSS, CONNECTION_RISK } from '../../assembly/abi/layout';
 import { asCode, lossName, riskName } from '../../src/core/names';
-import { Core, type ModelBuild, type Policy, type Sent } from './core';
+import { type Action, type Moves, actionsOf } from './actions';
+import { Core, type Sent } from './core';
 import { CLIENT_ISN, PRIMARY_ISN, REPLICA_ISN, Stack, Surroundings, demand } from './network';
 import { Peer } from './peer';
 import { type Segment, Segments, type Sender, describe, portOf } from './segment';
-
-export interface Setting {
-  readonly policy: Policy;
-  /** Bytes of either stream. */
-  readonly clientBytes: number;
-  readonly serverBytes: number;
-  /** Whether both sides close at their end. */
-  readonly close: boolean;
-  /** Segments that get lost. */
-  readonly losses: number;
-  /** Retransmissions without need. */
-  readonly spurious: number;
-  /** Whether a segment can overtake another. */
-  readonly overtaking: boolean;
-  readonly build?: ModelBuild;
-  /** Done to the core after each of its steps: a mistake that the model has to find. */
-  readonly sabotage?: Sabotage;
-}
-
-/** Changes the record, which was `before` when the step began, or what the core sends. */
-export type Sabotage = (core: Core, before: DataView, sent: Sent[]) => void;
+import type { Setting } from './setting';
+import { FIN, Streams, elementsOf, lengthOf, place, say } from './streams';
 
 export interface State {
   readonly around: Surroundings;
@@ -48,24 +30,14 @@ export interface State {
 /** Two numbers of 26 bits as one. */
 export type Fingerprint = number;
 
-interface Action {
-  readonly name: string;
-  readonly can: (a: Surroundings) => boolean;
-  readonly run: (a: Surroundings) => void;
-}
-
 /** More than any way to the end takes: see the demand on the whole. */
 const TICKS = 8;
-/** How long a quiet network is waited for, ms and steps: longer than the core's first timeouts, shorter than its patience. */
-const TICK_MS = 100;
-const TICK_STEPS = 20;
 
-export class Model {
+export class Model implements Moves {
   readonly core: Core;
   readonly actions: readonly Action[];
   private readonly fresh: Int32Array;
-  private readonly clientStream: string;
-  private readonly serverStream: string;
+  readonly streams: Streams;
   private readonly before = new DataView(new ArrayBuffer(512));
 
   constructor(
@@ -74,10 +46,8 @@ export class Model {
   ) {
     this.core = new Core(this.segments, setting.policy, setting.build ?? 'test');
     this.fresh = this.core.save();
-    const end = setting.close ? FIN : '';
-    this.clientStream = 'abcdefgh'.slice(0, setting.clientBytes) + end;
-    this.serverStream = 'ABCDEFGH'.slice(0, setting.serverBytes) + end;
-    this.actions = this.allActions();
+    this.streams = new Streams(setting);
+    this.actions = actionsOf(this);
   }
 
   /** Client and primary have just opened the connection. */
@@ -124,59 +94,33 @@ export class Model {
   /** Whether both ends have read everything. */
   isDone(a: Surroundings): boolean {
     const { client, replica } = a;
-    if (client.acked < this.clientStream.length || client.read < this.serverTotal(a)) return false;
-    if (!a.isDead || a.base + replica.read === this.clientStream.length) return true;
+    if (client.acked < this.streams.client.length || client.read < this.streams.serverTotal(a)) return false;
+    if (!a.isDead || a.base + replica.read === this.streams.client.length) return true;
     // Nothing was left for a replica.
-    return this.hasPrimaryClosed(a) && a.primaryAcked === this.clientStream.length;
-  }
-
-  // --- streams ----------------------------------------------------------------------------------------------------
-
-  private get isCopied(): boolean {
-    return this.setting.policy !== 'resume';
-  }
-
-  /** With resume, the replica's stream begins where the primary's ended. */
-  private serverTotal(a: Surroundings): number {
-    const own = this.serverStream.length;
-    if (this.isCopied || !a.isDead || this.hasPrimaryClosed(a)) return own;
-    return a.primarySent + own;
-  }
-
-  private hasPrimaryClosed(a: Surroundings): boolean {
-    return this.setting.close && a.primarySent === this.serverStream.length;
-  }
-
-  /** What the client has to find at this place, undefined when nobody has sent it. */
-  private serverElement(a: Surroundings, i: number): string | undefined {
-    if (this.isCopied) return i < Math.max(a.primarySent, a.replica.next) ? this.serverStream[i] : undefined;
-    if (!a.isDead || i < a.primarySent) return i < a.primarySent ? this.serverStream[i] : undefined;
-    const own = i - a.primarySent;
-    return own < a.replica.next && !this.hasPrimaryClosed(a) ? this.ofReplica(own) : undefined;
-  }
-
-  /** The replica's bytes are told apart from the primary's when they are other bytes. */
-  private ofReplica(i: number): string {
-    const element = this.serverStream[i] ?? '';
-    return this.isCopied || element === FIN ? element : String.fromCharCode(element.charCodeAt(0) + REPLICA_SHIFT);
+    return this.streams.hasPrimaryClosed(a) && a.primaryAcked === this.streams.client.length;
   }
 
   // --- segments ---------------------------------------------------------------------------------------------------
 
-  private clientSegment({ client }: Surroundings, from: number, count: number): Segment {
-    return this.segment(CLIENT_ISN, this.clientStream.slice(from, from + count), from, PRIMARY_ISN + 1 + client.read);
+  clientSegment({ client }: Surroundings, from: number, count: number): Segment {
+    return this.segment(CLIENT_ISN, this.streams.client.slice(from, from + count), from, PRIMARY_ISN + 1 + client.read);
   }
 
-  private primarySegment({ primary }: Surroundings, from: number, count: number): Segment {
-    return this.segment(PRIMARY_ISN, this.serverStream.slice(from, from + count), from, CLIENT_ISN + 1 + primary.read);
+  primarySegment({ primary }: Surroundings, from: number, count: number): Segment {
+    return this.segment(
+      PRIMARY_ISN,
+      this.streams.server.slice(from, from + count),
+      from,
+      CLIENT_ISN + 1 + primary.read,
+    );
   }
 
-  private replicaSegment(a: Surroundings, from: number, count: number): Segment {
-    const elements = Array.from({ length: count }, (_, i) => this.ofReplica(from + i)).join('');
+  replicaSegment(a: Surroundings, from: number, count: number): Segment {
+    const elements = Array.from({ length: count }, (_, i) => this.streams.ofReplica(from + i)).join('');
     return this.segment(REPLICA_ISN, elements, from, this.replicaAck(a));
   }
 
-  private replicaAck({ base, replica }: Surroundings): number {
+  replicaAck({ base, replica }: Surroundings): number {
     return CLIENT_ISN + 1 + base + replica.read;
   }
 
@@ -189,11 +133,11 @@ export class Model {
   // --- sending ----------------------------------------------------------------------------------------------------
 
   /** The core sees a segment, and sends what it likes. */
-  private show(a: Surroundings, sender: Sender, segment: Segment): void {
+  show(a: Surroundings, sender: Sender, segment: Segment): void {
     this.act(a, () => this.core.receive(portOf(sender), this.segments.frame(sender, segment)));
   }
 
-  private act(a: Surroundings, act: () => Sent[]): void {
+  act(a: Surroundings, act: () => Sent[]): void {
     const { record } = this.core;
     const { sabotage } = this.setting;
     if (sabotage !== undefined) {
@@ -216,14 +160,14 @@ export class Model {
     demand(risk === Risk.None || risk === Risk.NotShadowed, `at risk: ${riskName(risk)}`);
   }
 
-  private fromClient(a: Surroundings, segment: Segment, isLost = false): void {
+  fromClient(a: Surroundings, segment: Segment, isLost = false): void {
     a.client.owesAck = false;
     if (isLost) return;
     this.show(a, 'client', segment);
     if (!a.isDead) a.toPrimary = [...a.toPrimary, segment];
   }
 
-  private fromPrimary(a: Surroundings, segment: Segment, isLost = false): void {
+  fromPrimary(a: Surroundings, segment: Segment, isLost = false): void {
     a.primary.owesAck = false;
     if (isLost) return;
     a.primarySent = Math.max(a.primarySent, place(segment.seq, PRIMARY_ISN) + lengthOf(segment));
@@ -232,21 +176,21 @@ export class Model {
     a.toClient = [...a.toClient, segment];
   }
 
-  private fromReplica(a: Surroundings, segment: Segment, isLost = false): void {
+  fromReplica(a: Surroundings, segment: Segment, isLost = false): void {
     a.replica.owesAck = false;
     if (!isLost) this.show(a, 'replica', segment);
   }
 
   // --- receiving --------------------------------------------------------------------------------------------------
 
-  private toClient(a: Surroundings, segment: Segment): void {
+  toClient(a: Surroundings, segment: Segment): void {
     const { client } = a;
     const what = describe(segment);
     demand(!segment.rst, `the client is reset: ${what}`);
     demand(!segment.syn && segment.ack !== undefined, `the client is sent ${what}`);
     const first = place(segment.seq, PRIMARY_ISN);
     for (const [i, element] of elementsOf(segment).entries()) {
-      const right = first + i < 0 ? undefined : this.serverElement(a, first + i);
+      const right = first + i < 0 ? undefined : this.streams.serverElement(a, first + i);
       demand(right === element, `the client is sent ${what}, and finds ${say(element)} in the place of ${say(right)}`);
     }
     const acked = place(segment.ack ?? 0, CLIENT_ISN);
@@ -256,12 +200,12 @@ export class Model {
     client.take(first, lengthOf(segment));
   }
 
-  private toPrimary(a: Surroundings, segment: Segment): void {
+  toPrimary(a: Surroundings, segment: Segment): void {
     a.primary.acknowledge(place(segment.ack ?? 0, PRIMARY_ISN));
     a.primary.take(place(segment.seq, CLIENT_ISN), lengthOf(segment));
   }
 
-  private toReplica(a: Surroundings, segment: Segment): void {
+  toReplica(a: Surroundings, segment: Segment): void {
     const what = describe(segment);
     if (segment.rst) {
       // A replica that reads along may be too far ahead, and begins again.
@@ -294,7 +238,7 @@ export class Model {
     }
     demand(acked <= a.replica.next, `the replica is told that ${acked} of its elements were read: ${what}`);
     const delivered = a.client.read - a.primarySent;
-    if (!this.isCopied && !this.hasPrimaryClosed(a)) {
+    if (!this.streams.isCopied && !this.streams.hasPrimaryClosed(a)) {
       demand(
         acked <= Math.max(0, delivered),
         `${acked} elements are acknowledged, the client has ${delivered}: ${what}`,
@@ -302,7 +246,7 @@ export class Model {
     }
     for (const [i, element] of elementsOf(segment).entries()) {
       const at = a.base + first + i;
-      const right = at < a.client.next ? this.clientStream[at] : undefined;
+      const right = at < a.client.next ? this.streams.client[at] : undefined;
       demand(right === element, `the replica is sent ${what}, and finds ${say(element)} in the place of ${say(right)}`);
     }
     a.replica.acknowledge(acked);
@@ -316,204 +260,10 @@ export class Model {
     }
     const base = place(seq, CLIENT_ISN) + 1;
     const acked = Math.min(a.primaryAcked, this.setting.clientBytes);
-    const right = this.isCopied ? 0 : acked;
+    const right = this.streams.isCopied ? 0 : acked;
     demand(base === right, `the replica is to read from element ${base} on, and ${right} were acknowledged`);
     a.base = base;
     a.stack = Stack.Half;
     a.owesSynAck = true;
   }
-
-  // --- actions ----------------------------------------------------------------------------------------------------
-
-  private allActions(): Action[] {
-    const { overtaking } = this.setting;
-    const clientLength = this.clientStream.length;
-    const serverLength = this.serverStream.length;
-    const ways = [
-      { name: 'primary', key: 'toPrimary' as const, arrive: this.toPrimary.bind(this) },
-      { name: 'client', key: 'toClient' as const, arrive: this.toClient.bind(this) },
-      { name: 'replica', key: 'toReplica' as const, arrive: this.toReplica.bind(this) },
-    ];
-    return [
-      ...this.sendings(
-        'client',
-        () => true,
-        (a) => a.client.next < clientLength,
-        this.clientSegment.bind(this),
-        this.fromClient.bind(this),
-      ),
-      ...this.sendings(
-        'primary',
-        (a) => !a.isDead,
-        (a) => a.primary.next < serverLength && a.primary.read >= Math.min(a.primary.next, clientLength),
-        this.primarySegment.bind(this),
-        this.fromPrimary.bind(this),
-      ),
-      ...this.sendings(
-        'replica',
-        (a) => a.stack === Stack.Open,
-        (a) => a.replica.next < serverLength && a.base + a.replica.read >= Math.min(a.replica.next, clientLength),
-        this.replicaSegment.bind(this),
-        this.fromReplica.bind(this),
-      ),
-      ...this.losable(
-        'replica answers the SYN',
-        (a) => a.owesSynAck,
-        (a, isLost) => {
-          a.owesSynAck = false;
-          if (!isLost) this.show(a, 'replica', this.segments.of('S', REPLICA_ISN, this.replicaAck(a) >>> 0));
-        },
-      ),
-      ...ways.flatMap(({ name, key, arrive }): Action[] => [
-        {
-          name: `the next segment reaches the ${name}`,
-          can: (a) => a[key].length > 0,
-          run: (a) => {
-            const [segment, ...rest] = a[key];
-            a[key] = rest;
-            if (segment !== undefined) arrive(a, segment);
-          },
-        },
-        {
-          name: `the next segment for the ${name} is lost`,
-          can: (a) => a[key].length > 0 && a.lossesLeft > 0,
-          run: (a) => {
-            a[key] = a[key].slice(1);
-            a.lossesLeft--;
-          },
-        },
-        {
-          name: `the next segment for the ${name} is overtaken`,
-          can: (a) => overtaking && a[key].length > 1,
-          run: (a) => {
-            const [first, second, ...rest] = a[key];
-            if (first === undefined || second === undefined) return;
-            a[key] = [first, ...rest];
-            arrive(a, second);
-          },
-        },
-      ]),
-      {
-        name: 'the primary dies',
-        can: (a) => !a.isDead && !this.isDone(a),
-        run: (a) => {
-          a.isDead = true;
-          a.toPrimary = [];
-        },
-      },
-      {
-        name: 'the death is noticed',
-        can: (a) => a.isDead && !a.isMoved,
-        run: (a) => {
-          a.isMoved = true;
-          this.act(a, () => this.core.recover());
-        },
-      },
-      {
-        name: 'time passes',
-        can: (a) => a.isQuiet && a.ticksLeft > 0,
-        run: (a) => {
-          a.ticksLeft--;
-          for (let i = 0; i < TICK_STEPS && a.isQuiet; i++) this.act(a, () => this.core.tick(TICK_MS));
-        },
-      },
-    ];
-  }
-
-  /** What an end can send: its next element, unacknowledged ones again, and an acknowledgement. */
-  private sendings(
-    name: Sender,
-    isUp: (a: Surroundings) => boolean,
-    hasNext: (a: Surroundings) => boolean,
-    make: (a: Surroundings, from: number, count: number) => Segment,
-    send: (a: Surroundings, segment: Segment, isLost?: boolean) => void,
-  ): Action[] {
-    const peer = (a: Surroundings): Peer => a[name];
-    const mayRepeat = (a: Surroundings): boolean => isUp(a) && peer(a).isWaiting && (a.isQuiet || a.spuriousLeft > 0);
-    const repeat = (a: Surroundings, count: number): void => {
-      if (!a.isQuiet) a.spuriousLeft--;
-      send(a, make(a, peer(a).acked, count));
-    };
-    // Bytes that only the primary knows nobody else can send, and of a number that only it knows nobody can say whether it
-    // is a byte's or the FIN's: such a connection is named, and reset.
-    const sends = this.losable(
-      `${name} sends`,
-      (a) => isUp(a) && hasNext(a),
-      (a, isLost) => {
-        send(a, make(a, peer(a).next++, 1), isLost);
-      },
-      (a) => name !== 'primary' || (this.isCopied && peer(a).next < this.setting.serverBytes),
-    );
-    return [
-      ...sends,
-      ...this.losable(
-        `${name} acknowledges`,
-        (a) => isUp(a) && peer(a).owesAck,
-        (a, isLost) => {
-          send(a, make(a, peer(a).next, 0), isLost);
-        },
-      ),
-      {
-        name: `${name} repeats its first unacknowledged element`,
-        can: mayRepeat,
-        run: (a) => {
-          repeat(a, 1);
-        },
-      },
-      {
-        name: `${name} repeats all unacknowledged elements`,
-        can: (a) => mayRepeat(a) && peer(a).next - peer(a).acked > 1,
-        run: (a) => {
-          repeat(a, peer(a).next - peer(a).acked);
-        },
-      },
-    ];
-  }
-
-  private losable(
-    name: string,
-    can: (a: Surroundings) => boolean,
-    run: (a: Surroundings, isLost: boolean) => void,
-    canBeLost: (a: Surroundings) => boolean = () => true,
-  ): Action[] {
-    return [
-      {
-        name,
-        can,
-        run: (a) => {
-          run(a, false);
-        },
-      },
-      {
-        name: `${name}; lost`,
-        can: (a) => a.lossesLeft > 0 && can(a) && canBeLost(a),
-        run: (a) => {
-          a.lossesLeft--;
-          run(a, true);
-        },
-      },
-    ];
-  }
-}
-
-/** Stands for the FIN in a stream. */
-const FIN = '.';
-/** From the primary's bytes to the replica's, where they are to differ: capitals to small ones. */
-const REPLICA_SHIFT = 32;
-
-function elementsOf({ data, fin }: Segment): string[] {
-  return (fin ? data + FIN : data).split('');
-}
-
-function lengthOf({ data, fin }: Segment): number {
-  return data.length + (fin ? 1 : 0);
-}
-
-/** Where a sequence number lies in the stream whose SYN had the number `isn`. */
-function place(seq: number, isn: number): number {
-  return (seq - isn - 1) | 0;
-}
-
-function say(element: string | undefined): string {
-  return element === undefined ? 'nothing' : element === FIN ? 'the FIN' : `"${element}"`;
 }

@@ -3,7 +3,7 @@ import { Dir, Phase, Port } from '../../assembly/abi/codes';
 import { CONNECTION_FLOWS, CONNECTION_PHASE, FLOW_ACKED, FLOW_BYTES, FLOW_END } from '../../assembly/abi/layout';
 import { asCode } from '../../src/core/names';
 import type { Policy } from './core';
-import type { Sabotage } from './model';
+import type { Sabotage } from './setting';
 
 const flow = (dir: Dir): number => CONNECTION_FLOWS + dir * FLOW_BYTES;
 

@@ -5,7 +5,7 @@
  * overtaking), 813,235 (resume, two bytes each way, both close). Each run says its own.
  */
 import type { Policy } from './core';
-import type { Setting } from './model';
+import type { Setting } from './setting';
 
 const POLICIES = ['resume', 'replay', 'shadow'] as const satisfies readonly Policy[];
 
