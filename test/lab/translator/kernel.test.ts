@@ -27,11 +27,17 @@ interface Pair {
   readonly out: Segment;
 }
 
-/** What the kernel does not change, and nobody else sends: payload, flags, window, and the client's numbers. */
-function mark({ payload, flags, window, seq, ack, timestamps }: Segment, inbound: boolean): string {
+/**
+ * What the kernel does not change, and nobody else sends: identification, payload, flags, window, the client's numbers, and
+ * how far its SACK blocks are from what it acknowledges. Frames that are alike may overtake each other in the kernel.
+ */
+function mark({ bytes, payload, flags, window, seq, ack, timestamps, sack }: Segment, inbound: boolean): string {
+  const packet = bytes.subarray(14);
+  const id = isIpv6(packet) ? '' : hex(packet.subarray(4, 6));
   const ours = inbound ? seq : ack;
   const clock = inbound ? timestamps?.[0] : timestamps?.[1];
-  return `${flags} ${window} ${ours} ${clock ?? '-'} ${hex(payload)}`;
+  const blocks = sack.map(([left, right]) => `${(left - ack) | 0}+${(right - left) | 0}`).join();
+  return `${id} ${flags} ${window} ${ours} ${clock ?? '-'} ${blocks} ${hex(payload)}`;
 }
 
 /**
