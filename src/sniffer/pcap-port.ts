@@ -15,8 +15,9 @@
  * - `dispatch` does not return before the ring is empty. Under a load that never lets it become empty neither a timer of
  *   the process nor another port has its turn: whoever receives sees to both, to ports by `poll`.
  * - When the interface goes down or away, the session's file descriptor reports an error; libuv then stops watching
- *   it, for ever, even if the interface comes back. It shows as a wake-up without a frame. Under load
- *   there are such wake-ups without cause, so the state of the interface decides; whoever owns the port opens a new one.
+ *   it, for ever, even if the interface comes back. It shows as a wake-up without a frame, or with the last ones. Under
+ *   load there are wake-ups without a frame and without cause, so the state of the interface decides; it is also looked
+ *   at when nothing has woken the port for `QUIET_MS`. Whoever owns the port opens a new one.
  * - A session is freed only when it is shown one more frame after `close`. Until then it is kept in `closing`: its
  *   objects must not be collected while libuv still watches. A session whose interface is gone is never freed.
  */
@@ -75,6 +76,8 @@ const IMMEDIATE = 0;
 /** Words of the package's header, in the machine's byte order: seconds, microseconds, captured, length. */
 const CAPTURED_WORD = 2;
 const LENGTH_WORD = 3;
+/** After so long without a wake-up, libuv may have stopped watching. */
+const QUIET_MS = 500;
 /** What `dispatch` returns when it has freed the session. */
 const DISPATCH_FREED = -2;
 
@@ -98,6 +101,9 @@ class Session extends PackageSession {
   #polled = false;
   /** Of the interface, when the session was opened. */
   readonly #link: string | undefined;
+  /** libuv has said something since `#watch` last looked. */
+  #awake = true;
+  #watch: NodeJS.Timeout | undefined;
   /** Inside `dispatch`, which must not be entered again. */
   #dispatching = false;
 
@@ -115,6 +121,7 @@ class Session extends PackageSession {
   start(receiver: Receiver): void {
     this.#buffer = receiver.buffer;
     this.#receiver = receiver;
+    if (this.#link !== undefined) this.#watch = setInterval(() => this.#lookAtLink(), QUIET_MS).unref();
   }
 
   inject(frame: Buffer): void {
@@ -141,6 +148,7 @@ class Session extends PackageSession {
 
   /** libuv says that there is something to read. */
   #read(): void {
+    this.#awake = true;
     const before = this.received;
     const result = this.#dispatch();
     const wasPolled = this.#polled;
@@ -152,7 +160,15 @@ class Session extends PackageSession {
     }
   }
 
+  /** The error that ends libuv's watching may have come together with frames. */
+  #lookAtLink(): void {
+    const isQuiet = !this.#awake;
+    this.#awake = false;
+    if (isQuiet && linkState(this.#device) !== this.#link) this.#fail('the interface went down');
+  }
+
   #fail(why: string): void {
+    clearInterval(this.#watch);
     const receiver = this.#receiver;
     this.#receiver = undefined;
     receiver?.failed(new PortError(this.#device, why));
@@ -171,6 +187,7 @@ class Session extends PackageSession {
   }
 
   close(): void {
+    clearInterval(this.#watch);
     this.#receiver = undefined;
     if (this.#state !== 'open') return;
     this.#state = 'closing';

@@ -2,6 +2,8 @@
  * A program for a host of the lab: does with the host's network what the daemon does, one command a line, and runs the
  * service that is the replica. Answers are JSON, one line each, with the command as `event`.
  */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { type Socket, createServer } from 'node:net';
 import { PcapPort } from '../../../src/sniffer/pcap-port';
@@ -125,6 +127,14 @@ const commands: Readonly<Record<string, (...args: string[]) => object | Promise<
   /** Blocks the event loop until a port has shown that many frames, taken by polling. */
   pollUntil(device = '', count = '') {
     while ((received.get(device) ?? 0) < Number(count)) ports.get(device)?.poll();
+    return {};
+  },
+
+  /** Takes the interface down when that many more frames have come, before the event loop comes to either. */
+  downAfter(device = '', count = '') {
+    const arrived = () => Number(readFileSync(`/sys/class/net/${device}/statistics/rx_packets`, 'utf8'));
+    for (const last = arrived() + Number(count); arrived() < last;);
+    execFileSync('ip', ['link', 'set', device, 'down']);
     return {};
   },
 

@@ -148,6 +148,18 @@ for (const [how, expected] of [
   });
 }
 
+test('an interface that goes down with frames still to be read is lost after them', async (t) => {
+  const { sender, receiver } = await openPair(t);
+  await sender.ask('capture eth0');
+  await receiver.ask('capture eth0');
+  const down = receiver.ask('downAfter eth0 5');
+  await sender.ask('flood eth0 5 60');
+  await down;
+  await receiver.program.until<CountMessage>('count eth0', 'the failure', ({ failures }) => failures.length > 0);
+  t.deepEqual(await receiver.failures(), ['eth0: the interface went down']);
+  t.is((await shown(receiver, 5)).frames.length, 5);
+});
+
 test('a port can be closed from within, and shows nothing after that', async (t) => {
   const { sender, receiver } = await openPair(t);
   await sender.ask('capture eth0');
