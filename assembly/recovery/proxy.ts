@@ -103,7 +103,7 @@ export function fromReplica(c: Connection, s: Service, p: Packet, nowMs: u32): R
   const hasAck = (p.flags & TcpFlag.Ack) != 0;
   if (hasAck) noteReplicaEdge(c, p, window);
   if (serverHadClosed(c)) {
-    if ((p.flags & TcpFlag.Rst) == 0) return swallow(c, p, window, before, nowMs);
+    if ((p.flags & TcpFlag.Rst) == 0) return swallow(c, s, p, window, before, nowMs);
     // With the client's FIN read too, the replica is done and may have forgotten the connection. The client may still
     // lack bytes of the primary: its acknowledgements of these are what the replica answers so.
     if (inbound.has(FLOW_FLAG_FIN_ACKED)) return refuse(Reason.ServerClosed);
@@ -122,9 +122,11 @@ export function fromReplica(c: Connection, s: Service, p: Packet, nowMs: u32): R
 
 /**
  * The client has read the primary's FIN: nothing can follow it. What the replica sends is acknowledged in the client's
- * name and dropped; D2 moves with it, so that both sides' next numbers keep meeting at serverBase.
+ * name and dropped; D2 moves with it, so that both sides' next numbers keep meeting at serverBase. What only acknowledges
+ * goes on to the client.
  */
-function swallow(c: Connection, p: Packet, window: u32, before: u32, nowMs: u32): Reason {
+function swallow(c: Connection, s: Service, p: Packet, window: u32, before: u32, nowMs: u32): Reason {
+  const isAck = p.segmentLength == 0 && (p.flags & TcpFlag.Ack) != 0;
   if (p.segmentLength > 0) {
     // As far as it is new and in order.
     const seq = p.seq - c.d2;
@@ -142,6 +144,8 @@ function swallow(c: Connection, p: Packet, window: u32, before: u32, nowMs: u32)
   p.segmentLength = 0;
   track(c, Dir.Outbound, p, window, true, nowMs);
   onFeedProgress(c, Dir.Inbound, before, nowMs);
+  // With its options: a client that still sends may need the SACK blocks.
+  if (isAck) return forward(c, s, p, Dir.Outbound, windowForClient(c, p.ack, c.replicaEdge));
   c.mark(CONN_ACK_CLIENT);
   makeReady(c);
   return Reason.Absorbed;

@@ -220,8 +220,9 @@ export function replicaEcho(c: Connection, wireTs: u32): u32 {
 }
 
 /**
- * Begins a segment in either direction, with timestamps where they were agreed. The address for `payload` bytes, or
- * 0 when the transmit queue is full.
+ * Begins a segment in either direction, with timestamps where they were agreed and room for `more` bytes of options, a
+ * multiple of 4, that the caller writes. The address for `payload` bytes, right behind those, or 0 when the transmit queue
+ * is full.
  */
 export function openSegment(
   c: Connection,
@@ -232,9 +233,10 @@ export function openSegment(
   ack: u32,
   window: u32,
   payload: u32,
+  more: u32 = 0,
 ): Ptr {
   const options = optionBytes(c, toward);
-  if (!putHeaders(c, s, toward, flags, seq, ack, window, options, payload)) return 0;
+  if (!putHeaders(c, s, toward, flags, seq, ack, window, options + more, payload)) return 0;
   if (options != 0) {
     const inbound = flowOf(c, Dir.Inbound);
     const outbound = flowOf(c, Dir.Outbound);
@@ -243,7 +245,7 @@ export function openSegment(
     if (toward == Dir.Inbound) putTimestamps(at, inbound.tsval, replicaEcho(c, outbound.tsval));
     else putTimestamps(at, outbound.tsval, inbound.tsval);
   }
-  return l4 + TCP_BYTES + options;
+  return l4 + TCP_BYTES + options + more;
 }
 
 /** Finishes the segment: checksum over what the caller has written. False when it could not be queued. */

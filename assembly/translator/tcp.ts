@@ -7,7 +7,7 @@
  * (RFC 1624): the cost does not depend on its length. Three kinds are built anew from their payload: frames merged by
  * receive offload that exceed the outgoing MTU or the receiver's MSS, frames whose checksum the sender's offload left
  * to be filled in (partial: recomputed in place), and segments of a replica that would not agree to timestamps the
- * client has agreed to (RFC 7323 3.2: it may drop every segment without).
+ * client has agreed to (RFC 7323 3.2: it may drop every segment without). Of options, these carry timestamps and SACK.
  *
  * Options: timestamps are converted, SACK blocks shifted; blocks that speak of the primary's bytes mean nothing to
  * the replica and are blanked. All other options pass as they are; a receiver skips what it did not agree to.
@@ -41,6 +41,7 @@ import {
   TCP_CHECKSUM,
   TCP_FLAGS,
   TCP_OPTION_NOP,
+  TCP_OPTION_SACK,
   TCP_SEQ,
   TCP_SRC_PORT,
   TCP_WINDOW,
@@ -55,6 +56,11 @@ import { stackPeerPtr } from '../tracker/table';
 /** Timestamps option, kind and length included. */
 const TIMESTAMPS_BYTES: u32 = 10;
 const SACK_BLOCK_BYTES: u32 = 8;
+/** NOP, NOP, kind, length. */
+const SACK_HEADER_BYTES: u32 = 4;
+/** What fits into 40 bytes of options (RFC 2018 3). */
+const SACK_BLOCKS_ALONE: u32 = 4;
+const SACK_BLOCKS_BESIDE_TIMESTAMPS: u32 = 3;
 
 // Each of these writes, and gives the change of the checksum: they add up, for one patch at the end.
 
@@ -120,7 +126,9 @@ function translate(c: Connection, s: Service, p: Packet, toward: Dir, field: u32
 
 /** New segments of at most the receiver's MSS from the payload of one. FIN and PSH go with the last, CWR with the first. */
 function rebuild(c: Connection, s: Service, p: Packet, toward: Dir, field: u32): Reason {
-  const mss = maxPayload(c, s, toward);
+  const blocks = sackBlocksFor(c, p, toward);
+  const sackBytes = blocks > 0 ? SACK_HEADER_BYTES + blocks * SACK_BLOCK_BYTES : 0;
+  const mss = maxPayload(c, s, toward) - sackBytes;
   const lastOnly: u32 = TcpFlag.Fin | TcpFlag.Psh;
   const kept = p.flags & ~(<u32>TcpFlag.Urg);
   let offset: u32 = 0;
@@ -130,8 +138,9 @@ function rebuild(c: Connection, s: Service, p: Packet, toward: Dir, field: u32):
     const last = offset + n == p.payloadWire;
     let flags = last ? kept : kept & ~lastOnly;
     if (offset > 0) flags &= ~(<u32>TcpFlag.Cwr);
-    const at = openSegment(c, s, toward, flags, p.seq + offset, p.ack, field, n);
+    const at = openSegment(c, s, toward, flags, p.seq + offset, p.ack, field, n, sackBytes);
     if (at == 0) return Reason.TxQueueFull;
+    if (blocks > 0) copySack(c, p, toward, at - sackBytes, blocks);
     memory.copy(at, p.payload + offset, n);
     if (!closeSegment()) return Reason.TxQueueFull;
     offset += n;
@@ -215,21 +224,48 @@ function putOptions(c: Connection, p: Packet, inbound: bool): u64 {
   return change;
 }
 
-/** SACK edges (RFC 2018 3) follow the numbers of the direction they acknowledge. The change of the checksum. */
-function putSack(c: Connection, p: Packet, inbound: bool): u64 {
-  const delta = inbound ? c.d2 : 0 - c.d1;
-  if (inbound) {
-    for (let i: u32 = 0; i < p.sackCount; i++) {
-      const left = bswap<u32>(load<u32>(p.sackPtr + i * SACK_BLOCK_BYTES));
-      if (seqLt(left, c.serverBase)) {
-        return blankOption(p.l4, p.sackPtr - 2, 2 + p.sackCount * SACK_BLOCK_BYTES);
-      }
-    }
+/** SACK edges (RFC 2018 3) follow the numbers of the direction they acknowledge. */
+function sackDelta(c: Connection, toward: Dir): u32 {
+  return toward == Dir.Inbound ? c.d2 : 0 - c.d1;
+}
+
+/** Whether the client's blocks speak of the primary's bytes. */
+function isSackOfPrimary(c: Connection, p: Packet): bool {
+  if (c.has(CONNECTION_FLAG_PROXIED)) return false;
+  for (let i: u32 = 0; i < p.sackCount; i++) {
+    if (seqLt(bswap<u32>(load<u32>(p.sackPtr + i * SACK_BLOCK_BYTES)), c.serverBase)) return true;
   }
+  return false;
+}
+
+/** The change of the checksum. */
+function putSack(c: Connection, p: Packet, inbound: bool): u64 {
+  if (inbound && isSackOfPrimary(c, p)) {
+    return blankOption(p.l4, p.sackPtr - 2, 2 + p.sackCount * SACK_BLOCK_BYTES);
+  }
+  const delta = sackDelta(c, inbound ? Dir.Inbound : Dir.Outbound);
   let change: u64 = 0;
   for (let i: u32 = 0; i < p.sackCount * 2; i++) {
     const at = p.sackPtr + (i << 2);
     change += replaceOption(p.l4, at, bswap<u32>(bswap<u32>(load<u32>(at)) + delta));
   }
   return change;
+}
+
+/** Blocks that a segment built anew takes over: the latest ones come first (RFC 2018 4), and timestamps leave room for three. */
+function sackBlocksFor(c: Connection, p: Packet, toward: Dir): u32 {
+  if ((p.options & OptionBit.Sack) == 0 || (toward == Dir.Inbound && isSackOfPrimary(c, p))) return 0;
+  return min<u32>(p.sackCount, carriesTimestamps(c, toward) ? SACK_BLOCKS_BESIDE_TIMESTAMPS : SACK_BLOCKS_ALONE);
+}
+
+/** The option with its edges translated, behind the two NOPs that align it. */
+function copySack(c: Connection, p: Packet, toward: Dir, at: Ptr, blocks: u32): void {
+  store<u16>(at, <u16>(TCP_OPTION_NOP | (TCP_OPTION_NOP << 8)));
+  store<u8>(at, <u8>TCP_OPTION_SACK, 2);
+  store<u8>(at, <u8>(2 + blocks * SACK_BLOCK_BYTES), 3);
+  const delta = sackDelta(c, toward);
+  for (let i: u32 = 0; i < blocks * 2; i++) {
+    const edge = bswap<u32>(load<u32>(p.sackPtr + (i << 2)));
+    store<u32>(at + SACK_HEADER_BYTES + (i << 2), bswap<u32>(edge + delta));
+  }
 }

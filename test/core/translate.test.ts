@@ -170,6 +170,48 @@ for (const build of BUILDS) {
     t.deepEqual(flow.toClient()[0]?.sack, [mine]);
   });
 
+  test(`${build}: SACK blocks of a segment that is built anew go with it, the latest three beside timestamps`, (t) => {
+    const all = { sack: true } as const;
+    const flow = live({
+      clientOffer: { ...TS.clientOffer, ...all },
+      primaryOffer: { ...TS.primaryOffer, ...all },
+      replicaOffer: all,
+    });
+    const blocks = [40, 30, 20, 10].map((n): [number, number] => [flow.client.next + n, flow.client.next + n + 5]);
+    flow.stack.ack({ options: [nop(), nop(), sack(...blocks)] });
+    t.like(flow.toClient()[0], { sack: blocks.slice(0, 3), optionBytes: 40, ack: flow.client.next });
+    t.not(flow.toClient()[0]?.timestamps, undefined);
+  });
+
+  test(`${build}: SACK blocks of a frame that is split go with every part`, (t) => {
+    const offers = {
+      clientOffer: { sack: true, mss: 536 },
+      primaryOffer: { sack: true },
+      replicaOffer: { sack: true },
+    };
+    const flow = live(offers);
+    const mine: [number, number] = [flow.client.next + 10, flow.client.next + 20];
+    flow.stack.data(1000, { options: [nop(), nop(), sack(mine)] });
+    const parts = flow.toClient();
+    t.deepEqual(
+      parts.map((part) => [part.payload.length, part.sack]),
+      [
+        [524, [mine]],
+        [476, [mine]],
+      ],
+    );
+    t.is(parts[1]?.seq, (parts[0]?.seq ?? 0) + 524);
+  });
+
+  test(`${build}: SACK blocks reach a client whose primary had closed its side`, (t) => {
+    const offer = { sack: true } as const;
+    const offers = { clientOffer: offer, primaryOffer: offer, replicaOffer: offer };
+    const flow = new Flow(new World(build), offers).serverFin().client.ack().recovered();
+    const mine: [number, number] = [flow.client.next + 10, flow.client.next + 20];
+    flow.stack.ack({ options: [nop(), nop(), sack(mine)] });
+    t.like(flow.toClient()[0], { sack: [mine], seq: flow.client.received, ack: flow.client.next });
+  });
+
   test(`${build}: SACK blocks about the primary's bytes mean nothing to the replica`, (t) => {
     const flow = live({ clientOffer: { sack: true }, primaryOffer: { sack: true }, replicaOffer: { sack: true } });
     const server = flow.client.received;
