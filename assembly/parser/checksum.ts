@@ -75,6 +75,12 @@ export function sum(ptr: usize, len: u32, acc: u64): u64 {
   return left == 0 ? acc : acc + <u64>load<u8>(at);
 }
 
+/** The sum of bytes as it counts when they begin at an odd place: each is the other half of its 16-bit word. */
+export function turned(acc: u64): u64 {
+  const folded = fold(acc);
+  return <u64>(((folded & 0xff) << 8) | (folded >>> 8));
+}
+
 /** Folds to 16 bits, uninverted; 0 only when everything added was 0. */
 export function fold(acc: u64): u32 {
   let folded = (acc & 0xffffffff) + (acc >>> 32);

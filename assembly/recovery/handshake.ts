@@ -236,7 +236,7 @@ function confirm(c: Connection, s: Service, nowMs: u32): void {
     const at = openSegment(c, s, Dir.Inbound, flags, c.clientBase + c.d1 - PROBE_BACK, ack + 1, window, 1);
     if (at != 0) {
       store<u8>(at, 0);
-      closeSegment();
+      closeSegment(0);
     }
   }
   schedule(c, s, nowMs);

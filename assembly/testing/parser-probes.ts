@@ -18,6 +18,7 @@ import {
   tcpChecksumFull,
   tcpChecksumOf,
   tcpChecksumValid,
+  turned,
 } from '../parser/checksum';
 import { Packet, packet } from '../parser/packet';
 import { parse } from '../parser/parse';
@@ -59,6 +60,12 @@ export function probeParse(region: usize, frame: usize, length: u32, wireLength:
 
 export function probeSum(ptr: usize, len: u32, seed: u32): u32 {
   return fold(sum(ptr, len, seed));
+}
+
+/** The sum of a whole whose first `firstLength` bytes have the sum `seed`, and the `len` others lie at `ptr`. */
+export function probeSumBehind(ptr: usize, len: u32, firstLength: u32, seed: u32): u32 {
+  const own = sum(ptr, len, 0);
+  return fold(<u64>seed + ((firstLength & 1) != 0 ? turned(own) : own));
 }
 
 export function probePseudoSumOf(srcPtr: usize, dstPtr: usize, addrBytes: u32, proto: u32, l4len: u32): u32 {

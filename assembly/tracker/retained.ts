@@ -9,6 +9,7 @@ import { Counter } from '../abi/codes';
 import { NONE } from '../abi/layout';
 import { countBy } from '../memory/counters';
 import { Ptr } from '../memory/regions';
+import { sum, turned } from '../parser/checksum';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../parser/seq';
 import {
   allocBlock,
@@ -18,11 +19,14 @@ import {
   blockNext,
   blockPtr,
   blockSeq,
+  blockSum,
   bytesAllowed,
   Chain,
   freeBlock,
   handOver,
+  hasSum,
   HEADER,
+  noteBytes,
   setNext,
 } from './blocks';
 
@@ -86,7 +90,7 @@ function put(chain: Chain, seq: u32, bytes: Ptr, length: u32, bounded: bool): u3
     const filled = blockLength(target);
     n = min<u32>(n, BLOCK_DATA - filled);
     memory.copy(blockPtr(target) + HEADER + filled, from, n);
-    store<u32>(blockPtr(target), filled + n, 4);
+    noteBytes(target, n);
     chain.bytes += n;
     at += n;
     from += n;
@@ -137,7 +141,7 @@ function appendBlock(into: Chain, i: u32, from: Chain): bool {
   const tail = into.tail;
   if (tail != NONE && blockLength(tail) + length <= BLOCK_DATA) {
     memory.copy(blockPtr(tail) + HEADER + blockLength(tail), blockPtr(i) + HEADER, length);
-    store<u32>(blockPtr(tail), blockLength(tail) + length, 4);
+    noteBytes(tail, length);
     freeBlock(from, i);
   } else {
     if (!handOver(from, into)) return false;
@@ -228,8 +232,9 @@ export function contiguous(chain: Chain, seq: u32, limit: u32): u32 {
   return min<u32>(n, limit);
 }
 
-/** Copies `length` bytes from `seq` on, all of which must be kept (see contiguous). */
-export function readRetained(chain: Chain, seq: u32, to: Ptr, length: u32): void {
+/** Copies `length` bytes from `seq` on, all of which must be kept (see contiguous). Their sum, for a checksum. */
+export function readRetained(chain: Chain, seq: u32, to: Ptr, length: u32): u64 {
+  let acc: u64 = 0;
   let i = seekBlock(chain, seq);
   let at = seq;
   let into = to;
@@ -239,6 +244,8 @@ export function readRetained(chain: Chain, seq: u32, to: Ptr, length: u32): void
     if (seqGt(end, at)) {
       const n = min<u32>(left, <u32>seqDiff(end, at));
       memory.copy(into, blockPtr(i) + HEADER + (at - blockSeq(i)), n);
+      const added = n == blockLength(i) && hasSum(i) ? blockSum(i) : sum(into, n, 0);
+      acc += ((into - to) & 1) == 0 ? added : turned(added);
       at += n;
       into += n;
       left -= n;
@@ -246,6 +253,7 @@ export function readRetained(chain: Chain, seq: u32, to: Ptr, length: u32): void
     }
     i = blockNext(i);
   }
+  return acc;
 }
 
 /** First and last number at which the bytes at `bytes` differ from those kept; valid after `differs` said true. */

@@ -63,6 +63,8 @@ const IPV6_VERSION: u32 = 0x00000060; // 6 << 28 in network order
 let frame: Ptr = 0;
 let l3: Ptr = 0;
 let l4: Ptr = 0;
+/** TCP header with its options, and the whole segment, bytes. */
+let head: u32 = 0;
 let bytes: u32 = 0;
 let v6: bool = false;
 let out: Port = Port.Wire;
@@ -185,7 +187,8 @@ function putHeaders(
 ): bool {
   v6 = c.has(CONNECTION_FLAG_IPV6);
   owner = c.index;
-  bytes = TCP_BYTES + options + payload;
+  head = TCP_BYTES + options;
+  bytes = head + payload;
   frame = txAlloc(ETHERNET_BYTES + 8 + IPV6_BYTES + bytes);
   if (frame == 0) return false;
   out = toward == Dir.Inbound ? replicaPort(s) : Port.Wire;
@@ -196,7 +199,7 @@ function putHeaders(
   store<u16>(l4, bswap<u16>(inbound ? c.serverPort : c.clientPort), TCP_DST_PORT);
   store<u32>(l4, bswap<u32>(seq), TCP_SEQ);
   store<u32>(l4, bswap<u32>(ack), TCP_ACK);
-  store<u8>(l4, <u8>((TCP_BYTES + options) << 2), TCP_DATA_OFFSET);
+  store<u8>(l4, <u8>(head << 2), TCP_DATA_OFFSET);
   store<u8>(l4, <u8>flags, TCP_FLAGS);
   store<u16>(l4, bswap<u16>(<u16>window), TCP_WINDOW);
   store<u16>(l4, 0, TCP_CHECKSUM);
@@ -248,18 +251,18 @@ export function openSegment(
   return l4 + TCP_BYTES + options + more;
 }
 
-/** Finishes the segment: checksum over what the caller has written. False when it could not be queued. */
-export function closeSegment(): bool {
+/** Finishes the segment, whose payload has the sum `payloadSum` (checksum.ts). False when it could not be queued. */
+export function closeSegment(payloadSum: u64): bool {
   const addressBytes: u32 = v6 ? 16 : 4;
   const source = l3 + (v6 ? IPV6_SRC : IPV4_SRC);
   const acc = pseudoSumOf(source, source + addressBytes, addressBytes, PROTOCOL_TCP, bytes);
-  store<u16>(l4, <u16>finish(sum(l4, bytes, acc)), TCP_CHECKSUM);
+  store<u16>(l4, <u16>finish(sum(l4, head, acc + payloadSum)), TCP_CHECKSUM);
   return txPush(frame, <u32>(l4 - frame) + bytes, out, owner);
 }
 
 /** A segment without payload. */
 export function sendSegment(c: Connection, s: Service, toward: Dir, flags: u32, seq: u32, ack: u32, window: u32): bool {
-  return openSegment(c, s, toward, flags, seq, ack, window, 0) != 0 && closeSegment();
+  return openSegment(c, s, toward, flags, seq, ack, window, 0) != 0 && closeSegment(0);
 }
 
 /**
@@ -298,5 +301,5 @@ export function sendSyn(
     store<u8>(at, <u8>shift, 3);
   }
   count(Counter.ForgedSyn);
-  return closeSegment();
+  return closeSegment(0);
 }

@@ -142,7 +142,7 @@ function rebuild(c: Connection, s: Service, p: Packet, toward: Dir, field: u32):
     if (at == 0) return Reason.TxQueueFull;
     if (blocks > 0) copySack(c, p, toward, at - sackBytes, blocks);
     memory.copy(at, p.payload + offset, n);
-    if (!closeSegment()) return Reason.TxQueueFull;
+    if (!closeSegment(sum(at, n, 0))) return Reason.TxQueueFull;
     offset += n;
     segments++;
   } while (offset < p.payloadWire);

@@ -10,7 +10,7 @@ import { World } from '../support/world';
 const BUILDS = ['debug', 'test'] as const;
 
 /** Payload bytes of a block: the rest is its header. */
-const BLOCK_DATA = BLOCK_BYTES - 12;
+const BLOCK_DATA = BLOCK_BYTES - 16;
 const PER_FLOW = 3 * BLOCK_DATA;
 
 type Step =

@@ -9,7 +9,7 @@ import { World } from '../support/world';
 const BUILDS = ['debug', 'release'] as const;
 type Build = (typeof BUILDS)[number];
 
-const BLOCK_DATA = 2036;
+const BLOCK_DATA = 2032;
 /** Blocks that all records may use in these tests: three quarters of them make memory tight. */
 const BLOCKS = 64;
 const BLOCK_BYTES = 2048;

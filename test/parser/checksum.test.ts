@@ -65,6 +65,17 @@ for (const build of BUILDS) {
     );
   });
 
+  test(`${build}: sum of random bytes, continued at any place`, (t) => {
+    fc.assert(
+      fc.property(bytesOf(0, 2000), fc.nat(2000), (data, cut) => {
+        const first = Math.min(cut, data.length);
+        bytes.set(data, scratch);
+        const seed = exports.probeSum(scratch, first, 0);
+        t.is(exports.probeSumBehind(scratch + first, data.length - first, first, seed), mem16(slowSum(data)));
+      }),
+    );
+  });
+
   test(`${build}: pseudo header of both families, and of a mapped address`, (t) => {
     fc.assert(
       fc.property(fc.constantFrom(4, 16), bytesOf(32, 32), fc.nat(255), u32(), (width, addresses, protocol, length) => {
