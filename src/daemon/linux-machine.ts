@@ -9,14 +9,14 @@ import { run } from '../takeover/command';
 import { canonicalAddress, readInterface, readLocalAddresses, resolveMac } from '../takeover/discover';
 import { type HostNetwork, type HostNetworkPlan, adoptHostNetwork, setUpHostNetwork } from '../takeover/host-network';
 import { Journal, type UndoFailure } from '../takeover/journal';
-import type { StackLink } from '../takeover/stack-link';
+import { STACK_FRAME_BYTES, type StackLink } from '../takeover/stack-link';
 import { backlogFor, parseListeners } from './backlog';
 import { stackFilter, wireFilter } from './capture-filter';
 import type { Config, Logger } from './contract';
 import type { Machine, OpenPort } from './machine';
 
-/** Of the private link. Arbitrary: 20,000 frames of 1,600 bytes, half a second of a full gigabit. */
-const STACK_BUFFER_BYTES = 32 * 1024 * 1024;
+/** Of the private link. Arbitrary: room for 4,000 frames, of which the stack sends one or two for each that it is sent. */
+const STACK_BUFFER_BYTES = 64 * 1024 * 1024;
 /** Of an IP packet, on the private link: what its ends are made for. */
 const STACK_MTU = 65535;
 /** Ethernet header and two tags, rounded up. */
@@ -81,7 +81,7 @@ export class LinuxMachine implements Machine {
     const port = new PcapPort(tap, {
       filter: stackFilter(hostMac),
       bufferBytes: STACK_BUFFER_BYTES,
-      snapLength: mtu + LINK_HEADER_BYTES,
+      snapLength: Math.max(mtu, STACK_FRAME_BYTES) + LINK_HEADER_BYTES,
       promiscuous: true,
       mtu: STACK_MTU,
       mac,

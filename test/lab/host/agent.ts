@@ -26,6 +26,11 @@ let journal: Journal | undefined;
 /** A session that is only there to send. */
 const QUIET = { filter: 'less 1', bufferBytes: 1 << 20, snapLength: 100, promiscuous: false };
 
+/** Frames that have come to the interface, shown by a port or not. */
+function arrived(device: string): number {
+  return Number(readFileSync(`/sys/class/net/${device}/statistics/rx_packets`, 'utf8'));
+}
+
 function say(event: string, fields: object = {}): void {
   process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
 }
@@ -130,10 +135,13 @@ const commands: Readonly<Record<string, (...args: string[]) => object | Promise<
     return {};
   },
 
-  /** Takes the interface down when that many more frames have come, before the event loop comes to either. */
+  arrived(device = '') {
+    return { arrived: arrived(device) };
+  },
+
+  /** Takes the interface down when so many frames have come in all, before the event loop comes to either. */
   downAfter(device = '', count = '') {
-    const arrived = () => Number(readFileSync(`/sys/class/net/${device}/statistics/rx_packets`, 'utf8'));
-    for (const last = arrived() + Number(count); arrived() < last;);
+    while (arrived(device) < Number(count));
     execFileSync('ip', ['link', 'set', device, 'down']);
     return {};
   },

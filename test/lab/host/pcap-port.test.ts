@@ -152,7 +152,8 @@ test('an interface that goes down with frames still to be read is lost after the
   const { sender, receiver } = await openPair(t);
   await sender.ask('capture eth0');
   await receiver.ask('capture eth0');
-  const down = receiver.ask('downAfter eth0 5');
+  const { arrived } = await receiver.ask<Message & { arrived: number }>('arrived eth0');
+  const down = receiver.ask(`downAfter eth0 ${arrived + 5}`);
   await sender.ask('flood eth0 5 60');
   await down;
   await receiver.program.until<CountMessage>('count eth0', 'the failure', ({ failures }) => failures.length > 0);
