@@ -11,10 +11,17 @@
  *
  * Limits. IP fragments are not reassembled: TCP avoids them (RFC 9293 3.7.1 and path MTU discovery), so they are counted,
  * and a connection they are seen on is at risk. A checksum is verified where a payload is kept or a record moves
- * by numbers nobody else will check: not for live frames, which the replica's or client's stack verifies itself.
+ * by numbers nobody else will check: not for live frames, which the replica's or client's stack verifies itself, unless
+ * the client is told of them in a SACK block.
  */
 import { Counter, Dir, Loss, Phase, Port, Reason, Risk, TcpEvent, TcpState } from './abi/codes';
-import { CONNECTION_FLAG_PROXIED, CONNECTION_FLAG_RST_PENDING, FLOW_FLAG_FIN_PENDING, NONE } from './abi/layout';
+import {
+  CONNECTION_FLAG_PROXIED,
+  CONNECTION_FLAG_RST_PENDING,
+  CONNECTION_FLAG_SACK_FORGED,
+  FLOW_FLAG_FIN_PENDING,
+  NONE,
+} from './abi/layout';
 import { count, countBy, refuse } from './memory/counters';
 import { copyMac } from './memory/ports';
 import { Ptr, RX_SLOT } from './memory/regions';
@@ -182,7 +189,7 @@ function onClientSegment(service: u32, p: Packet, nowMs: u32): Reason {
 }
 
 function onLiveClient(c: Connection, s: Service, p: Packet, nowMs: u32): Reason {
-  const isKept = isFeeding(c, Dir.Inbound) || mayBeBehindGap(c, p);
+  const isKept = isFeeding(c, Dir.Inbound) || mayBeBehindGap(c, p) || c.has(CONNECTION_FLAG_SACK_FORGED);
   if (isKept && !isIntact(p)) return refuse(Reason.BadTcpChecksum);
   learnLink(c, p);
   const reason = fromClient(c, s, p, nowMs);

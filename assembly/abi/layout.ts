@@ -207,6 +207,8 @@ export const CONNECTION_FLAG_PROXIED: u32 = 256;
 export const CONNECTION_FLAG_RECOVERED: u32 = 512;
 /** An RST of the primary came while it was under suspicion. */
 export const CONNECTION_FLAG_RST_PENDING: u32 = 1024;
+/** SACK was agreed with the client and not at the replica: the core tells the blocks. */
+export const CONNECTION_FLAG_SACK_FORGED: u32 = 2048;
 
 // --- snapshot: records of exportConnections, whose format is the core's own ------------------------------------
 

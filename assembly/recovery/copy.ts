@@ -45,6 +45,7 @@ import { compareEnds, compareWithAhead, isCondemned, noteDivergence, sent, withh
 import { isFeedDead, onFeedProgress, restFeed, tickFeed } from './feed';
 import { becomeLive, noteReplicaEdge, replicaWindow } from './handshake';
 import { endCopy, giveUp, lose } from './loss';
+import { beginRun } from './selective';
 
 /** A replica that closes before the primary may only be the first to see a reason: patience, ms. Arbitrary. */
 const CLOSE_GRACE_MS: u32 = 1000;
@@ -236,6 +237,7 @@ function promote(c: Connection, s: Service, nowMs: u32): void {
   }
   noteFinAcked(c, inbound);
   c.unmark(CONN_COPY | CONN_COPY_FIN);
+  beginRun(c, inbound.acked, inbound.feedNext);
   dropRecord(c);
   becomeLive(c, s, nowMs);
 }

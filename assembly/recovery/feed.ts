@@ -40,6 +40,7 @@ import { Service } from '../tracker/service';
 import { askAhead } from '../tracker/spill';
 import { closeSegment, maxPayload, openSegment } from '../translator/segment';
 import { windowForClient, windowForReplica } from '../translator/window-field';
+import { notePassed } from './selective';
 
 /** Segments sent before the first acknowledgement: Linux' and RFC 6928's initial window. */
 const FEED_SEGMENTS: u32 = 10;
@@ -172,6 +173,7 @@ function sendPiece(c: Connection, s: Service, dir: Dir, seq: u32, length: u32, f
   }
   if (at == 0) return false;
   if (!closeSegment(readRetained(flowOf(c, dir).kept, seq, at, length))) return false;
+  if (dir == Dir.Inbound) notePassed(c, seq, seq + length + (fin ? 1 : 0));
   count(dir == Dir.Inbound ? Counter.FedSegments : Counter.ResentSegments);
   countBy(dir == Dir.Inbound ? Counter.FedBytes : Counter.ResentBytes, length);
   return true;

@@ -60,6 +60,7 @@ import { isReplayed, obstacleTo, setBase } from './base';
 import { beginFeed, endFeed, isFeeding, startFeed, stepFeed } from './feed';
 import { doubtGap } from './gap';
 import { giveUp, leaveRecovering, lose } from './loss';
+import { agreeOnSack } from './selective';
 import { closeSegment, headerBytes, mssOf, openSegment, sendSegment, sendSyn } from '../translator/segment';
 import { clientIsBlocked, roomForReplica, windowForReplica } from '../translator/window-field';
 
@@ -200,6 +201,7 @@ function acceptSynAck(c: Connection, p: Packet): void {
     c.mark(CONN_REPLICA_WS);
   }
   if (p.flags & TcpFlag.Ece) c.mark(CONN_REPLICA_ECN);
+  agreeOnSack(c, p);
   if (p.options & OptionBit.Timestamps) {
     c.mark(CONN_REPLICA_TS);
     c.replicaTs = p.tsval;

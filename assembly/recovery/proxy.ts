@@ -35,6 +35,7 @@ import { isBehindGap, noteProof, settleGap } from './gap';
 import { moveBaseBehindFin } from './base';
 import { noteReplicaEdge, replicaWindow } from './handshake';
 import { sendResets } from './loss';
+import { notePassed, tellPassed } from './selective';
 
 /** Whether the primary had closed its side: what the replica sends is of no interest to the client any more. */
 function serverHadClosed(c: Connection): bool {
@@ -73,10 +74,13 @@ export function fromClient(c: Connection, s: Service, p: Packet, nowMs: u32): Re
   }
   const ack = seqMax(p.ack, c.serverBase);
   const field = p.flags & TcpFlag.Rst ? 0 : fieldForReplica(c, p, ack, window);
+  const seq = p.seq;
   p.seq += c.d1;
   if (p.flags & TcpFlag.Ack) p.ack = ack + c.d2;
   if (p.options & OptionBit.Timestamps) p.tsecr = replicaEcho(c, p.tsecr);
-  return forward(c, s, p, Dir.Inbound, field);
+  const refused = forward(c, s, p, Dir.Inbound, field);
+  if (reason == Reason.None && refused == Reason.None) notePassed(c, seq, seq + p.segmentLength);
+  return refused;
 }
 
 /** The client's window in this very segment, moved to where the replica's numbers begin. */
@@ -117,7 +121,7 @@ export function fromReplica(c: Connection, s: Service, p: Packet, nowMs: u32): R
   noteProof(c, before);
   onFeedProgress(c, Dir.Inbound, before, nowMs);
   const field = hasAck ? windowForClient(c, p.ack, c.replicaEdge) : 0;
-  return forward(c, s, p, Dir.Outbound, field);
+  return forward(c, s, p, Dir.Outbound, field, tellPassed(c, p, before));
 }
 
 /**
@@ -145,7 +149,9 @@ function swallow(c: Connection, s: Service, p: Packet, window: u32, before: u32,
   track(c, Dir.Outbound, p, window, true, nowMs);
   onFeedProgress(c, Dir.Inbound, before, nowMs);
   // With its options: a client that still sends may need the SACK blocks.
-  if (isAck) return forward(c, s, p, Dir.Outbound, windowForClient(c, p.ack, c.replicaEdge));
+  if (isAck) {
+    return forward(c, s, p, Dir.Outbound, windowForClient(c, p.ack, c.replicaEdge), tellPassed(c, p, before));
+  }
   c.mark(CONN_ACK_CLIENT);
   makeReady(c);
   return Reason.Absorbed;

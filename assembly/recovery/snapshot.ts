@@ -26,6 +26,7 @@ import { CONN_BOUND, Connection, connectionAt, Flow, flowOf, NO_SERVICE, phaseOf
 import { findService, serviceAt } from '../tracker/service';
 import { addConnection, bindStackPort, findOnWire, removeConnection, usedRecords } from '../tracker/table';
 import { lose } from './loss';
+import { beginRun } from './selective';
 
 const FLOW_INBOUND: usize = 104;
 const FLOW_OUTBOUND: usize = 140;
@@ -122,6 +123,7 @@ function readConnection(at: Ptr, nowMs: u32): bool {
   readFields(c, at);
   readFlow(flowOf(c, Dir.Inbound), at + FLOW_INBOUND, nowMs);
   readFlow(flowOf(c, Dir.Outbound), at + FLOW_OUTBOUND, nowMs);
+  beginRun(c, flowOf(c, Dir.Inbound).acked, flowOf(c, Dir.Inbound).end);
   c.seenMs = nowMs;
   c.phase = <u8>Phase.Live;
   if (!bindStackPort(c, s)) {

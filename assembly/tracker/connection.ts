@@ -270,6 +270,26 @@ export class Connection {
   /** When the last of `repeats` was counted, ms. */
   repeatMs: u32;
 
+  /**
+   * The run of the client's numbers that was last passed on to the replica, in the places of `copyRead` and `copyNext`: valid
+   * without CONN_COPY and with CONNECTION_FLAG_SACK_FORGED. See recovery/selective.ts.
+   */
+  get passedLeft(): u32 {
+    return this.copyRead;
+  }
+
+  set passedLeft(seq: u32) {
+    this.copyRead = seq;
+  }
+
+  get passedRight(): u32 {
+    return this.copyNext;
+  }
+
+  set passedRight(seq: u32) {
+    this.copyNext = seq;
+  }
+
   /** The primary's output that the client has and the replica has not yet sent. */
   get uncompared(): Chain {
     return changetype<Chain>(changetype<usize>(this) + offsetof<Connection>('uncompared0'));

@@ -4,10 +4,11 @@
  *
  * Theory of operation. The caller has converted the numbers in the Packet to those of the outgoing side and the tracker
  * has seen the wire side's; here they are written. A frame that fits is edited in place and its checksum is patched
- * (RFC 1624): the cost does not depend on its length. Three kinds are built anew from their payload: frames merged by
+ * (RFC 1624): the cost does not depend on its length. Four kinds are built anew from their payload: frames merged by
  * receive offload that exceed the outgoing MTU or the receiver's MSS, frames whose checksum the sender's offload left
- * to be filled in (partial: recomputed in place), and segments of a replica that would not agree to timestamps the
- * client has agreed to (RFC 7323 3.2: it may drop every segment without). Of options, these carry timestamps and SACK.
+ * to be filled in (partial: recomputed in place), segments of a replica that would not agree to timestamps the
+ * client has agreed to (RFC 7323 3.2: it may drop every segment without), and those to which the caller has given a SACK block.
+ * Of options, these carry timestamps and SACK.
  *
  * Options: timestamps are converted, SACK blocks shifted; blocks that speak of the primary's bytes mean nothing to
  * the replica and are blanked. All other options pass as they are; a receiver skips what it did not agree to.
@@ -97,16 +98,17 @@ function blankOption(segment: Ptr, at: Ptr, length: u32): u64 {
 
 /**
  * Sends the frame in the receive slot on toward the replica (Inbound) or the client (Outbound). The Packet holds the
- * numbers of the outgoing side (seq, ack, tsval, tsecr); `field` is the window field for it.
+ * numbers of the outgoing side (seq, ack, tsval, tsecr); `field` is the window field for it. `anew`: its SACK
+ * blocks are not the frame's.
  */
-export function forward(c: Connection, s: Service, p: Packet, toward: Dir, field: u32): Reason {
-  const reason = translate(c, s, p, toward, field);
+export function forward(c: Connection, s: Service, p: Packet, toward: Dir, field: u32, anew: bool = false): Reason {
+  const reason = translate(c, s, p, toward, field, anew);
   if (reason != Reason.None) return refuse(reason);
   count(toward == Dir.Inbound ? Counter.TranslatedInbound : Counter.TranslatedOutbound);
   return Reason.None;
 }
 
-function translate(c: Connection, s: Service, p: Packet, toward: Dir, field: u32): Reason {
+function translate(c: Connection, s: Service, p: Packet, toward: Dir, field: u32, anew: bool): Reason {
   if (p.payloadLength < p.payloadWire) return Reason.TruncatedPayload;
   const port = toward == Dir.Inbound ? replicaPort(s) : Port.Wire;
   const merged = port == Port.Wire && p.payloadWire > maxPayload(c, s, toward);
@@ -115,7 +117,7 @@ function translate(c: Connection, s: Service, p: Packet, toward: Dir, field: u32
     carriesTimestamps(c, toward) &&
     (p.options & OptionBit.Timestamps) == 0 &&
     (p.flags & (TcpFlag.Syn | TcpFlag.Rst)) == 0;
-  if ((merged && (p.flags & TcpFlag.Syn) == 0) || lacksTimestamps) {
+  if ((merged && (p.flags & TcpFlag.Syn) == 0) || lacksTimestamps || anew) {
     // A checksum over damaged bytes would hide the damage.
     if (!isPartialChecksum(p) && !tcpChecksumValid(p)) return Reason.BadTcpChecksum;
     return rebuild(c, s, p, toward, field);
