@@ -147,10 +147,13 @@ function agree(c: Connection, p: Packet, client: Flow, server: Flow): void {
   if (agreed & CONNECTION_FLAG_MPTCP) c.putAtRisk(Risk.Mptcp, 0, 0);
 }
 
-/** The client goes on although the tap saw no SYN-ACK: what the server answered is not known. */
+/**
+ * The client goes on although the tap saw no SYN-ACK: what the server answered is not known, but that it scales nothing when
+ * nothing was offered. A guess that is too high would leave the client a window of a few bytes.
+ */
 export function missedSynAck(c: Connection, client: Flow, server: Flow): void {
   client.passTo(client.isn + 1);
-  server.windowShift = GUESSED_SHIFT;
+  server.windowShift = ((c.flags >>> OFFER_SHIFT) & CONNECTION_FLAG_WINDOW_SCALE) != 0 ? GUESSED_SHIFT : 0;
   c.putAtRisk(Risk.WindowScaleUnknown, 0, 0);
   loseRecord(c, Risk.WindowScaleUnknown, 0, 0);
 }

@@ -146,6 +146,15 @@ for (const build of BUILDS) {
     t.is(agreed(flow), 0);
   });
 
+  test(`${build}: a client that offered no window scale is not guessed to use one, though no SYN-ACK was seen`, (t) => {
+    const flow = fresh();
+    flow.client.syn({ options: [mss(1460)] });
+    flow.client.received = 5000;
+    flow.client.ack();
+    t.like(flow.record(), { state: TcpState.Established, risk: Risk.WindowScaleUnknown });
+    t.is(flow.record().outbound.windowShift, 0);
+  });
+
   test(`${build}: a server that answers the SYN of a connection held for live has begun anew`, (t) => {
     for (const shift of [undefined, 5]) {
       const world = new World(build, { services: [{ flags: SERVICE_FLAG_REPLAY }] });
