@@ -14,6 +14,9 @@ const SYN_RETRIES = 6;
 /** 2 MSL. Arbitrary, shorter than Linux' 60 s: long enough for a FIN that is lost several times in a row. */
 const TIME_WAIT_MS = 20_000;
 const TIMESTAMPS_BYTES = 12;
+/** NOP, NOP, kind, length, and two edges for each block (RFC 2018 3). */
+const SACK_HEADER_BYTES = 4;
+const SACK_BLOCK_BYTES = 8;
 
 export interface TcpSettings {
   /** Announced, and the largest own segment, bytes. */
@@ -276,7 +279,7 @@ export class Endpoint {
     return clockValue(this.settings, this.#clock.nowMs);
   }
 
-  #send(seq: number, flags: string, payload: Uint8Array, options: SegmentOptions = this.#options(flags)): void {
+  #send(seq: number, flags: string, payload: Uint8Array, options = this.#options(flags, payload.length)): void {
     const { local, localPort, remote, remotePort } = this.tuple;
     const window = flags.includes('S')
       ? Math.min(this.settings.receiveBuffer, 65535)
@@ -288,9 +291,12 @@ export class Endpoint {
     this.#transmit({ ...ends, seq, ack, flags, window, options, payload });
   }
 
-  #options(flags: string): SegmentOptions {
+  /** As many SACK blocks as there is room for beside the payload: a segment of a whole MSS carries none. */
+  #options(flags: string, payloadBytes: number): SegmentOptions {
     const timestamps = this.#timestamps ? { tsval: this.#tsNow(), tsecr: this.#tsRecent } : undefined;
-    const blocks = this.sender.sackAllowed && !flags.includes('R') ? this.receiver.sackBlocks : [];
+    const room = Math.floor((this.sender.mss - payloadBytes - SACK_HEADER_BYTES) / SACK_BLOCK_BYTES);
+    const isTold = this.sender.sackAllowed && !flags.includes('R') && room > 0;
+    const blocks = isTold ? this.receiver.sackBlocks.slice(0, room) : [];
     return { ...(timestamps ? { timestamps } : {}), ...(blocks.length > 0 ? { sack: blocks } : {}) };
   }
 
