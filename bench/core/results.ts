@@ -1,10 +1,9 @@
 /** The results as bench/RESULTS-core.md shows them: everything is made from what was measured, but for the notes. */
 import { figure, spread, table } from '../lab/markdown';
+import { notesSection } from '../lab/notes';
 import type { Summary } from '../lab/statistics';
 import { type Measured, type Results, ratioOf, timeOf } from './measured';
 
-const NOTES_BEGIN = '<!-- notes: what stands from here to the end mark is kept when the file is written anew -->';
-const NOTES_END = '<!-- end of the notes -->';
 const NS_PER_S = 1e9;
 
 /** At most so many times the C's time; at least so many times faster than plain TypeScript; 1 M against 1 k connections. */
@@ -28,18 +27,9 @@ export function resultsDocument(results: Results, previous: string): string {
     '## Goals',
     goals(measured),
     ...groups.flatMap((group) => [`## ${capital(group)}`, groupTable(measured.filter((one) => one.group === group))]),
-    '## Notes',
-    NOTES_BEGIN,
-    notesOf(previous),
-    NOTES_END,
+    ...notesSection(previous),
   ];
   return `${parts.filter(Boolean).join('\n\n')}\n`;
-}
-
-function notesOf(previous: string): string {
-  const begin = previous.indexOf(NOTES_BEGIN);
-  const end = previous.indexOf(NOTES_END, begin);
-  return begin < 0 || end < 0 ? '' : previous.slice(begin + NOTES_BEGIN.length, end).trim();
 }
 
 function capital(text: string): string {

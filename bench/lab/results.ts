@@ -2,14 +2,12 @@
 import { goals } from './goals';
 import { figure, table } from './markdown';
 import { type Latencies, PARTS, type Recoveries, type Results, type Throughputs, measuredParts } from './measured';
+import { notesSection } from './notes';
 import { ECHO_BYTES, type Transfers } from './path';
 import { policySections } from './policy-tables';
 import { FAIL_OVER_TERMS, failOverTable, profileTable, timeTable } from './recovery-tables';
 import { BACKLOG, type Recovery } from './recovery';
 import { THESIS_ADDED_LATENCY, THESIS_DETECTION } from './thesis';
-
-const NOTES_BEGIN = '<!-- notes: what stands from here to the end mark is kept when the file is written anew -->';
-const NOTES_END = '<!-- end of the notes -->';
 
 /** @param previous the file as it was; its notes are kept */
 export function resultsDocument(results: Results, previous: string): string {
@@ -27,18 +25,9 @@ export function resultsDocument(results: Results, previous: string): string {
     ...(recovery === undefined ? [] : ['## Where the time of a recovery goes', timeSpent(recovery)]),
     ...(policies === undefined ? [] : policySections(policies)),
     ...(failures.length > 0 ? ['## What failed', failures.map((text) => `- ${text}`).join('\n')] : []),
-    '## Notes',
-    NOTES_BEGIN,
-    notesOf(previous),
-    NOTES_END,
+    ...notesSection(previous),
   ];
   return `${parts.filter(Boolean).join('\n\n')}\n`;
-}
-
-function notesOf(previous: string): string {
-  const begin = previous.indexOf(NOTES_BEGIN);
-  const end = previous.indexOf(NOTES_END, begin);
-  return begin < 0 || end < 0 ? '' : previous.slice(begin + NOTES_BEGIN.length, end).trim();
 }
 
 /** One line for each run that has measured some of the parts. */

@@ -84,17 +84,20 @@ async function session(client: Client): Promise<Session> {
   return { add, psql: program };
 }
 
+/** The sum goes on where it was. */
+async function idle(client: Client): Promise<void> {
+  const { add, psql: program } = await session(client);
+  await client.cut();
+  await client.over();
+  await add(2, 42);
+  await succeeds(program);
+}
+
 export const postgresTrust: RealService = {
   ...postgres('trust'),
   name: 'PostgreSQL (trust)',
   uses: {
-    idle: async (client) => {
-      const { add, psql: program } = await session(client);
-      await client.cut();
-      await client.over();
-      await add(2, 42);
-      await succeeds(program);
-    },
+    idle,
     'in the middle of an answer': async (client) => {
       const rows = Array.from(
         { length: TRANSFER_BYTES / 32 },
@@ -131,12 +134,6 @@ export const postgresScram: RealService = {
   ...postgres('scram-sha-256'),
   name: 'PostgreSQL (SCRAM)',
   uses: {
-    idle: async (client) => {
-      const { add, psql: program } = await session(client);
-      await client.cut();
-      await client.over();
-      await add(2, 42);
-      await succeeds(program);
-    },
+    idle,
   },
 };
