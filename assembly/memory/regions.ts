@@ -78,7 +78,10 @@ export function pagesFor(connections: u32, retainedBytes: u32, recordBytes: u32)
   return <u32>((bytesNeeded(connections, retainedBytes, recordBytes) + PAGE_BYTES - 1) / PAGE_BYTES);
 }
 
-/** Places the dynamic regions; false when the memory is too small. Their bytes are zero in a fresh memory. */
+/**
+ * Places the dynamic regions; false when the memory is too small. Records and blocks are cleared when they are first used:
+ * room for a million connections costs no memory before there are as many.
+ */
 export function layOut(connections: u32, retainedBytes: u32, recordBytes: u32): bool {
   if (<u32>memory.size() < pagesFor(connections, retainedBytes, recordBytes)) return false;
   const entries = indexEntries(connections);
@@ -89,7 +92,6 @@ export function layOut(connections: u32, retainedBytes: u32, recordBytes: u32): 
   blocksBase = connectionsBase + <usize>connections * CONNECTION_BYTES;
   blockCapacity = blocksFor(retainedBytes, recordBytes);
   memory.fill(indexBase, 0, <usize>entries * INDEX_ENTRY_BYTES);
-  memory.fill(connectionsBase, 0, <usize>connections * CONNECTION_BYTES);
   memory.fill(SERVICES, 0, MAX_SERVICES * SERVICE_BYTES);
   memory.fill(COUNTERS, 0, (<u32>Reason.Count + <u32>Counter.Count) * COUNTER_BYTES);
   return true;

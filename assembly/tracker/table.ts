@@ -153,17 +153,21 @@ export function addConnection(
   ipVersion: u32,
 ): u32 {
   let i = freeHead;
+  let generation: u16 = 0;
+  let ready: u8 = 0;
+  let readyNext: u32 = 0;
   if (i != NONE) {
-    freeHead = connectionAt(i).next;
+    const last = connectionAt(i);
+    freeHead = last.next;
+    generation = last.generation;
+    // The ready queue may still hold the record from its last use; it finds nothing to send then.
+    ready = last.ready;
+    readyNext = last.readyNext;
   } else {
     if (used >= connectionCapacity) return NONE;
     i = used++;
   }
   const c = connectionAt(i);
-  const generation = c.generation;
-  // The ready queue may still hold the record from its last use; it finds nothing to send then.
-  const ready = c.ready;
-  const readyNext = c.readyNext;
   memory.fill(changetype<usize>(c), 0, CONNECTION_BYTES);
   copyAddress(c.clientPtr, client);
   copyAddress(c.serverPtr, server);

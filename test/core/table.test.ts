@@ -44,6 +44,23 @@ function clientOf(world: World, i: number): Flow {
 }
 
 for (const build of BUILDS) {
+  test(`${build}: a record is new, whatever its memory held before`, (t) => {
+    const connections = 4;
+    const records = (fill: number) => {
+      const world = new World(build, {
+        capacity: { connections },
+        through: (core) => {
+          const first = core.exports.connectionsBase() >>> 0;
+          core.bytes.fill(fill, first, first + connections * CONNECTION_BYTES);
+          return core;
+        },
+      });
+      const flow = new Flow(world).established().client.data('hello').recovered();
+      return { bytes: flow.bytes().slice(), said: flow.toReplica(flow.all).map(({ payload }) => payload.length) };
+    };
+    t.deepEqual(records(0xff), records(0));
+  });
+
   test(`${build}: random opening, use, end and reuse against a Map`, (t) => {
     const property = fc.property(steps, fc.nat(0xffff), (list: Step[], key) => {
       // 64 records of which 60 are asked for: nothing is refused, records are used again and again.
