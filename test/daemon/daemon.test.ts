@@ -283,6 +283,9 @@ test('a daemon that was killed while the replica served goes on where it was', a
   connect(first);
   answer(first);
   const { reason } = await first.daemon.failover('telemetry');
+  // What is on paper from before then has no connection.
+  await until('the connection has moved', () => first.daemon.status().services[0]?.connections.recovered === 1);
+  rmSync(file, { force: true });
   await until('it is on paper', () => existsSync(file));
   // A stop would give everything back; a kill leaves the file as it is.
   copyFileSync(file, `${file}.kept`);
