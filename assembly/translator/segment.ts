@@ -11,7 +11,7 @@ import { count } from '../memory/counters';
 import { copyMac, portMtu, putOwnMac, putPeerMac } from '../memory/ports';
 import { Ptr } from '../memory/regions';
 import { TX_FRAME_MAX, txAlloc, txPush } from '../memory/transmit';
-import { finish, pseudoSumOf, sum } from '../parser/checksum';
+import { finish, patch16, pseudoSumOf, sum } from '../parser/checksum';
 import {
   ETHERNET_BYTES,
   ETHERNET_SRC,
@@ -249,6 +249,21 @@ export function openSegment(
     else putTimestamps(at, outbound.tsval, inbound.tsval);
   }
   return l4 + TCP_BYTES + options + more;
+}
+
+/**
+ * The segment is made of the packet at `from`, and of its traffic class: a mark of congestion is for whoever gets the bytes
+ * (RFC 3168 5.3 of fragments).
+ */
+export function keepTrafficClass(from: Ptr): void {
+  if (v6) {
+    store<u8>(l3, load<u8>(from));
+    store<u8>(l3, load<u8>(from, 1) & 0xf0, 1);
+    return;
+  }
+  const old = <u32>load<u16>(l3);
+  store<u8>(l3, load<u8>(from, 1), 1);
+  patch16(l3 + IPV4_CHECKSUM, old, <u32>load<u16>(l3));
 }
 
 /** Finishes the segment, whose payload has the sum `payloadSum` (checksum.ts). False when it could not be queued. */

@@ -49,7 +49,17 @@ import {
 } from '../parser/headers';
 import { copyAddress, OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { seqLt } from '../parser/seq';
-import { carriesTimestamps, closeSegment, linkBytes, maxPayload, openSegment, putLink, replicaPort } from './segment';
+import {
+  carriesTimestamps,
+  closeSegment,
+  keepTrafficClass,
+  linkBytes,
+  maxPayload,
+  openSegment,
+  putLink,
+  putTimestamps,
+  replicaPort,
+} from './segment';
 import { CONN_REPLICA_ECN, CONN_REPLICA_TS, Connection } from '../tracker/connection';
 import { Service } from '../tracker/service';
 import { stackPeerPtr } from '../tracker/table';
@@ -62,6 +72,8 @@ const SACK_HEADER_BYTES: u32 = 4;
 /** What fits into 40 bytes of options (RFC 2018 3). */
 const SACK_BLOCKS_ALONE: u32 = 4;
 const SACK_BLOCKS_BESIDE_TIMESTAMPS: u32 = 3;
+
+const ECN_FLAGS: u32 = TcpFlag.Ece | TcpFlag.Cwr;
 
 // Each of these writes, and gives the change of the checksum: they add up, for one patch at the end.
 
@@ -111,7 +123,7 @@ export function forward(c: Connection, s: Service, p: Packet, toward: Dir, field
 function translate(c: Connection, s: Service, p: Packet, toward: Dir, field: u32, anew: bool): Reason {
   if (p.payloadLength < p.payloadWire) return Reason.TruncatedPayload;
   const port = toward == Dir.Inbound ? replicaPort(s) : Port.Wire;
-  const merged = port == Port.Wire && p.payloadWire > maxPayload(c, s, toward);
+  const merged = port == Port.Wire && p.payloadWire > maxPayload(c, s, toward) - sackBytesFor(c, p, toward);
   const lacksTimestamps =
     toward == Dir.Outbound &&
     carriesTimestamps(c, toward) &&
@@ -129,10 +141,11 @@ function translate(c: Connection, s: Service, p: Packet, toward: Dir, field: u32
 /** New segments of at most the receiver's MSS from the payload of one. FIN and PSH go with the last, CWR with the first. */
 function rebuild(c: Connection, s: Service, p: Packet, toward: Dir, field: u32): Reason {
   const blocks = sackBlocksFor(c, p, toward);
-  const sackBytes = blocks > 0 ? SACK_HEADER_BYTES + blocks * SACK_BLOCK_BYTES : 0;
+  const sackBytes = sackBytesFor(c, p, toward);
   const mss = maxPayload(c, s, toward) - sackBytes;
   const lastOnly: u32 = TcpFlag.Fin | TcpFlag.Psh;
-  const kept = p.flags & ~(<u32>TcpFlag.Urg);
+  const kept = p.flags & ~(<u32>TcpFlag.Urg) & ~(isEcnUnknown(c, toward) ? ECN_FLAGS : 0);
+  const hasTimestamps = carriesTimestamps(c, toward) && (p.options & OptionBit.Timestamps) != 0;
   let offset: u32 = 0;
   let segments: u32 = 0;
   do {
@@ -142,6 +155,9 @@ function rebuild(c: Connection, s: Service, p: Packet, toward: Dir, field: u32):
     if (offset > 0) flags &= ~(<u32>TcpFlag.Cwr);
     const at = openSegment(c, s, toward, flags, p.seq + offset, p.ack, field, n, sackBytes);
     if (at == 0) return Reason.TxQueueFull;
+    keepTrafficClass(p.l3);
+    // Its own, not the latest: an old duplicate has to look old (RFC 7323 5), an echo tells of the segment it answers.
+    if (hasTimestamps) putTimestamps(at - sackBytes - TIMESTAMPS_BYTES, p.tsval, p.tsecr);
     if (blocks > 0) copySack(c, p, toward, at - sackBytes, blocks);
     memory.copy(at, p.payload + offset, n);
     if (!closeSegment(sum(at, n, 0))) return Reason.TxQueueFull;
@@ -218,12 +234,17 @@ function putOptions(c: Connection, p: Packet, inbound: bool): u64 {
     }
   }
   if (p.options & OptionBit.Sack) change += putSack(c, p, inbound);
-  if (inbound && c.has(CONNECTION_FLAG_ECN) && !c.marked(CONN_REPLICA_ECN)) {
-    // The client may echo and reduce, the replica would not understand (RFC 3168 6.1).
+  if (isEcnUnknown(c, inbound ? Dir.Inbound : Dir.Outbound)) {
     const flags = load<u16>(l4, TCP_FLAGS - 1);
-    change += replace16(l4 + TCP_FLAGS - 1, flags & ~(<u16>((TcpFlag.Ece | TcpFlag.Cwr) << 8)));
+    change += replace16(l4 + TCP_FLAGS - 1, flags & ~(<u16>(ECN_FLAGS << 8)));
   }
   return change;
+}
+
+/** The client may echo and reduce, a replica that has not agreed would not understand (RFC 3168 6.1). */
+function isEcnUnknown(c: Connection, toward: Dir): bool {
+  if (toward == Dir.Outbound || c.has(CONNECTION_FLAG_PROXIED)) return false;
+  return c.has(CONNECTION_FLAG_ECN) && !c.marked(CONN_REPLICA_ECN);
 }
 
 /** SACK edges (RFC 2018 3) follow the numbers of the direction they acknowledge. */
@@ -258,6 +279,12 @@ function putSack(c: Connection, p: Packet, inbound: bool): u64 {
 function sackBlocksFor(c: Connection, p: Packet, toward: Dir): u32 {
   if ((p.options & OptionBit.Sack) == 0 || (toward == Dir.Inbound && isSackOfPrimary(c, p))) return 0;
   return min<u32>(p.sackCount, carriesTimestamps(c, toward) ? SACK_BLOCKS_BESIDE_TIMESTAMPS : SACK_BLOCKS_ALONE);
+}
+
+/** The same with all that belongs to them: a payload has to leave room for options (RFC 9293 3.7.1). */
+function sackBytesFor(c: Connection, p: Packet, toward: Dir): u32 {
+  const blocks = sackBlocksFor(c, p, toward);
+  return blocks > 0 ? SACK_HEADER_BYTES + blocks * SACK_BLOCK_BYTES : 0;
 }
 
 /** The option with its edges translated, behind the two NOPs that align it. */
