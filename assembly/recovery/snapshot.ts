@@ -11,7 +11,7 @@
  * of the dead primary that were still being sent to the client are gone with the daemon that held them, so such a
  * connection is given up when it is read back (Loss.ServerBytesMissing).
  */
-import { Dir, Loss, Phase, TcpState } from '../abi/codes';
+import { Dir, Loss, Phase, Risk, TcpState } from '../abi/codes';
 import {
   CONNECTION_FLAG_IPV6,
   CONNECTION_FLAG_RECOVERED,
@@ -22,7 +22,19 @@ import {
 } from '../abi/layout';
 import { Ptr, RX_SLOT } from '../memory/regions';
 import { seqLt } from '../parser/seq';
-import { CONN_BOUND, Connection, connectionAt, Flow, flowOf, NO_SERVICE, phaseOf } from '../tracker/connection';
+import {
+  CONN_EDGE_TOLD,
+  CONN_REPLICA_ECN,
+  CONN_REPLICA_TS,
+  CONN_REPLICA_WS,
+  CONN_UNPROVEN,
+  Connection,
+  connectionAt,
+  Flow,
+  flowOf,
+  NO_SERVICE,
+  phaseOf,
+} from '../tracker/connection';
 import { findService, serviceAt } from '../tracker/service';
 import { addConnection, bindStackPort, findOnWire, removeConnection, usedRecords } from '../tracker/table';
 import { lose } from './loss';
@@ -32,6 +44,10 @@ const FLOW_INBOUND: usize = 104;
 const FLOW_OUTBOUND: usize = 140;
 /** Flags that mean something only to the process that set them. */
 const FLEETING: u32 = FLOW_FLAG_FEEDING;
+/** Marks that a live connection has for longer than a call, and whose fields are written too. */
+const LASTING_MARKS: u32 = CONN_REPLICA_TS | CONN_REPLICA_WS | CONN_REPLICA_ECN | CONN_EDGE_TOLD | CONN_UNPROVEN;
+/** RFC 7323 2.3. */
+const MAX_SHIFT: u32 = 14;
 
 function put(at: Ptr, offset: usize, value: u32): void {
   store<u32>(at + offset, bswap<u32>(value));
@@ -108,8 +124,34 @@ export function importConnections(length: u32, nowMs: u32): u32 {
   return taken;
 }
 
-/** False when its service is not configured any more, the table is full or its tuple is taken. */
+/**
+ * Whether a core can have written the record. Whoever keeps records looks for damage himself; these are the values that
+ * tables are looked up with, and an address of the other family.
+ */
+function isSound(at: Ptr): bool {
+  const small = get(at, 44);
+  const state = small >>> 24;
+  const isIpv6 = (get(at, 40) & CONNECTION_FLAG_IPV6) != 0;
+  return (
+    state != <u32>TcpState.Free &&
+    state < <u32>TcpState.Count &&
+    ((small >>> 16) & 0xff) < <u32>Risk.Count &&
+    ((small >>> 8) & 0xff) <= MAX_SHIFT &&
+    isIpv6 != isMapped(at) &&
+    isIpv6 != isMapped(at + 16) &&
+    ((get(at + FLOW_INBOUND, 28) >>> 8) & 0xff) <= MAX_SHIFT &&
+    ((get(at + FLOW_OUTBOUND, 28) >>> 8) & 0xff) <= MAX_SHIFT
+  );
+}
+
+/** ::ffff:a.b.c.d (RFC 4291 2.5.5.2). */
+function isMapped(address: Ptr): bool {
+  return load<u64>(address) == 0 && get(address, 8) == 0xffff;
+}
+
+/** False when it is damaged, its service is not configured any more, the table is full or its tuple is taken. */
 function readConnection(at: Ptr, nowMs: u32): bool {
+  if (!isSound(at)) return false;
   const ports = get(at, 32);
   const vlan = get(at, 36);
   const service = findService(at + 16, ports & 0xffff);
@@ -146,7 +188,7 @@ function readFields(c: Connection, at: Ptr): void {
   c.risk = <u8>(small >>> 16);
   c.replicaShift = <u8>(small >>> 8);
   c.stackPort = <u16>(stack >>> 16);
-  c.marks = <u16>(stack & ~CONN_BOUND);
+  c.marks = <u16>(stack & LASTING_MARKS);
   c.clientMacHi = load<u16>(at, 52);
   c.clientMacLo = load<u32>(at, 54);
   c.outerTag = get(at, 60);
