@@ -9,14 +9,16 @@ import {
   CONNECTION_FLAGS,
   CONNECTION_FLAG_HANDSHAKE,
   CONNECTION_GENERATION,
+  CONNECTION_LOSS,
   CONNECTION_PHASE,
+  CONNECTION_RISK,
   CONNECTION_STACK_PORT,
   CONNECTION_STATE,
   COUNTER_BYTES,
   RX_FRAME_BYTES,
   RX_HEADROOM,
 } from '../../assembly/abi/layout';
-import { asCode, reasonName } from '../../src/core/names';
+import { asCode, counterName, lossName, phaseName, reasonName, riskName, tcpStateName } from '../../src/core/names';
 import type { Core } from '../support/wasm';
 
 export type Build = 'debug' | 'test';
@@ -73,10 +75,7 @@ export class Audit {
 
   /** Puts the frame into the slot and notes what is there. */
   placeFrame(port: Port, frame: Uint8Array, wireLength: number): void {
-    const { bytes } = this.#core;
-    bytes.fill(FILL, this.#slot - RX_HEADROOM, this.#slot + RX_FRAME_BYTES);
-    bytes.set(frame, this.#slot);
-    this.#frame = frame;
+    this.placeBytes(frame);
     this.#before = [...this.#records()];
     this.#refusedBefore = this.#refusals();
     const expected = this.#expected;
@@ -89,14 +88,30 @@ export class Audit {
     }
   }
 
-  /** After `receive`, before anything else. */
-  checkFrame(): string | undefined {
-    const { bytes, exports } = this.#core;
+  /** Puts anything else into the slot. */
+  placeBytes(given: Uint8Array): void {
+    const { bytes } = this.#core;
+    bytes.fill(FILL, this.#slot - RX_HEADROOM, this.#slot + RX_FRAME_BYTES);
+    bytes.set(given, this.#slot);
+    this.#frame = given;
+  }
+
+  /** Nothing around what was placed has been written. */
+  checkSlot(): string | undefined {
+    const { bytes } = this.#core;
     const behind = bytes.subarray(this.#slot + this.#frame.length, this.#slot + RX_FRAME_BYTES);
     if (Buffer.compare(behind, UNTOUCHED.subarray(0, behind.length)) !== 0)
       return 'bytes behind the frame were written';
     const ahead = bytes.subarray(this.#slot - RX_HEADROOM, this.#slot - TAGS_BYTES);
     if (Buffer.compare(ahead, UNTOUCHED.subarray(0, ahead.length)) !== 0) return 'bytes before the frame were written';
+    return undefined;
+  }
+
+  /** After `receive`, before anything else. */
+  checkFrame(): string | undefined {
+    const wrong = this.checkSlot();
+    if (wrong !== undefined) return wrong;
+    const { exports } = this.#core;
     const refused = this.#refusals();
     const reason = exports.lastReason();
     const moved = refused.map((n, i) => n - (this.#refusedBefore[i] ?? 0));
@@ -145,6 +160,22 @@ export class Audit {
       if (n !== expected) return `${n} ${what} were counted, ${expected} there were`;
     }
     return undefined;
+  }
+
+  /** What has happened so far, and where connections are. */
+  *reached(): Iterable<string> {
+    for (const [reason, n] of this.#refusals().entries()) if (n > 0) yield reasonName(reason);
+    const events: number = Counter.Count;
+    for (let event = 0; event < events; event++) {
+      if (this.#counter(Reason.Count + event) > 0) yield counterName(event);
+    }
+    const { view, exports } = this.#core;
+    for (const { index, phase } of this.#records()) {
+      const at = (exports.connectionsBase() >>> 0) + index * CONNECTION_BYTES;
+      yield `${phaseName(phase)} and ${tcpStateName(view.getUint8(at + CONNECTION_STATE))}`;
+      yield `at risk: ${riskName(view.getUint8(at + CONNECTION_RISK))}`;
+      yield `lost: ${lossName(view.getUint8(at + CONNECTION_LOSS))}`;
+    }
   }
 
   /** Records that were never in use are as they were. */

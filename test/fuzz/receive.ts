@@ -13,16 +13,17 @@ export interface Finding {
   readonly steps: readonly Step[];
 }
 
-export function fuzz(seed: number, build: Build): Finding | undefined {
+/** The steps of a seed. */
+export function draw(seed: number): Step[] {
   const random = new Random(seed);
-  return replay(
-    Array.from({ length: STEPS }, () => drawStep(random)),
-    build,
-  );
+  return Array.from({ length: STEPS }, () => drawStep(random));
 }
 
-export function replay(steps: readonly Step[], build: Build): Finding | undefined {
-  const rig = new Rig(build);
+export function fuzz(seed: number, build: Build): Finding | undefined {
+  return replay(draw(seed), build);
+}
+
+export function replay(steps: readonly Step[], build: Build, rig = new Rig(build)): Finding | undefined {
   for (const [i, step] of steps.entries()) {
     let what: string | undefined;
     try {
@@ -38,10 +39,24 @@ export function replay(steps: readonly Step[], build: Build): Finding | undefine
 /** Leaves out what the finding does not need. */
 export function shrink({ what, steps }: Finding, build: Build): Finding {
   let least: Finding = { what, steps };
+  shorten(steps, (fewer) => {
+    const again = replay(fewer, build);
+    if (again !== undefined) least = again;
+    return again?.steps;
+  });
+  return least;
+}
+
+/** Leaves out steps as long as `still` gives those that are needed of the rest. */
+export function shorten(
+  steps: readonly Step[],
+  still: (fewer: readonly Step[]) => readonly Step[] | undefined,
+): readonly Step[] {
+  let least = steps;
   for (let size = Math.ceil(steps.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let from = 0; from < least.steps.length;) {
-      const fewer = [...least.steps.slice(0, from), ...least.steps.slice(from + size)];
-      const again = fewer.length > 0 ? replay(fewer, build) : undefined;
+    for (let from = 0; from < least.length;) {
+      const fewer = [...least.slice(0, from), ...least.slice(from + size)];
+      const again = fewer.length > 0 ? still(fewer) : undefined;
       if (again === undefined) from += size;
       else least = again;
     }

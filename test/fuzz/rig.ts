@@ -2,26 +2,14 @@
  * The core under arbitrary frames: every call must return a count, touch nothing but its own regions, and queue only
  * frames that lie in memory and can go out. A trap is a finding. What else must hold is in audit.ts.
  */
-import { Port, ServiceState } from '../../assembly/abi/codes';
+import { Port, ServiceState, Status } from '../../assembly/abi/codes';
 import {
   CONNECTION_BYTES,
   CONNECTION_GENERATION,
   CONNECTION_SERVICE,
   NONE,
   RX_FRAME_BYTES,
-  SERVICE_ADDRESS,
-  SERVICE_BYTES,
-  SERVICE_FLAGS,
-  SERVICE_FLAG_DIVERGED_CONTINUE,
-  SERVICE_FLAG_DIVERGED_RESET,
-  SERVICE_FLAG_ECHO,
-  SERVICE_FLAG_FALLBACK_RESUME,
-  SERVICE_FLAG_REMOTE,
-  SERVICE_FLAG_REPLAY,
-  SERVICE_FLAG_SHADOW,
-  SERVICE_PORTS,
-  SERVICE_PORT_COUNT,
-  SERVICE_REPLICA,
+  SNAPSHOT_RECORD_BYTES,
   TX_DESC_BYTES,
   TX_DESC_CONN,
   TX_DESC_LEN,
@@ -30,54 +18,13 @@ import {
   TX_MAX,
 } from '../../assembly/abi/layout';
 import { asCode } from '../../src/core/names';
-import { mappedBytes } from '../support/frames';
-import { type Core, start } from '../support/wasm';
+import type { Core } from '../support/wasm';
 import { Audit, type Build } from './audit';
+import { GUARD, MTU, SERVICES, begin } from './setup';
+import { type Damage, exportAll, isWhole, recordsOf, spoil } from './snapshot';
 
-/** Bytes behind all that the core uses: none may ever change. */
-const GUARD_BYTES = 65536;
-const GUARD = 0xa5;
 /** More calls of pump for one frame mean that the core would never stop. */
 const PUMPS = 10_000;
-const MTU = 1500;
-/** Few and little, so that everything runs out. */
-const CAPACITY = {
-  connections: 16,
-  retainedBytes: 32768,
-  retainedPerConnection: 8192,
-  recordBytes: 32768,
-  recordPerConnection: 16384,
-  comparePerConnection: 4096,
-};
-
-interface ServicePlan {
-  readonly address: string;
-  readonly replica: string;
-  readonly remote: boolean;
-  /** SERVICE_FLAG_* of its recovery. */
-  readonly recovery: number;
-}
-
-export const SERVICES: readonly [ServicePlan, ...ServicePlan[]] = [
-  { address: '10.0.0.2', replica: '10.0.0.3', remote: false, recovery: 0 },
-  { address: 'fd00::2', replica: 'fd00::3', remote: false, recovery: 0 },
-  { address: '10.0.0.12', replica: '10.0.0.13', remote: true, recovery: 0 },
-  {
-    address: '10.0.0.22',
-    replica: '10.0.0.23',
-    remote: false,
-    recovery: SERVICE_FLAG_SHADOW | SERVICE_FLAG_DIVERGED_CONTINUE,
-  },
-  { address: 'fd00::22', replica: 'fd00::23', remote: false, recovery: SERVICE_FLAG_SHADOW },
-  {
-    address: '10.0.0.32',
-    replica: '10.0.0.33',
-    remote: true,
-    recovery: SERVICE_FLAG_REPLAY | SERVICE_FLAG_FALLBACK_RESUME | SERVICE_FLAG_DIVERGED_RESET,
-  },
-  { address: '10.0.0.42', replica: '10.0.0.43', remote: false, recovery: SERVICE_FLAG_REPLAY },
-];
-export const SERVICE_PORT = 7000;
 
 /** What the fuzzer does: a frame on a port, or something the host says. */
 export type Step =
@@ -86,35 +33,83 @@ export type Step =
   | { readonly kind: 'quarantine'; readonly service: number; readonly on: boolean }
   | { readonly kind: 'dismiss'; readonly service: number }
   | { readonly kind: 'announce'; readonly service: number }
+  | { readonly kind: 'restart'; readonly damage: Damage }
   | { readonly kind: 'tick'; readonly elapsedMs: number };
 
 export class Rig {
-  readonly #core: Core<Build>;
-  readonly #audit: Audit;
-  readonly #guardFrom: number;
+  readonly #build: Build;
+  #core: Core<Build>;
+  #audit: Audit;
+  #guardFrom: number;
   /** Services that the host has let go on without their primary at some time. */
   readonly #moved = new Set<number>();
+  readonly #states = new Map<number, ServiceState>();
+  readonly #reached = new Set<string>();
   /** How much of its stream the host keeps, by connection and its generation. */
   readonly #kept = new Map<string, number>();
   #nowMs = 0xffff_0000;
 
   constructor(build: Build) {
-    this.#core = start<Build>(build, CAPACITY);
-    const { exports, memory } = this.#core;
-    this.#guardFrom = memory.buffer.byteLength;
-    memory.grow(GUARD_BYTES / 65536);
-    // The views of `start` are void now.
-    Object.assign(this.#core, { bytes: new Uint8Array(memory.buffer), view: new DataView(memory.buffer) });
-    this.#core.bytes.fill(GUARD, this.#guardFrom);
-    exports.setPort(Port.Wire, MTU, 0x0200, 3, 0, 0);
-    exports.setPort(Port.Stack, 65535, 0x0200, 0x101, 0x0200, 0x102);
-    for (const service of SERVICES) this.#addService(service);
+    this.#build = build;
+    [this.#core, this.#guardFrom] = begin(build);
     this.#audit = new Audit(this.#core);
   }
 
   /** What was wrong with it, undefined when nothing was. A trap is thrown. */
   take(step: Step): string | undefined {
-    return this.#act(step) ?? this.#audit.checkBooks();
+    const wrong = this.#act(step) ?? this.#audit.checkBooks();
+    this.#noteReached();
+    return wrong;
+  }
+
+  /** What the core has come to so far, by its names: refusals, events, losses, and states of connections. */
+  get reached(): ReadonlySet<string> {
+    return this.#reached;
+  }
+
+  #noteReached(): void {
+    for (const name of this.#audit.reached()) this.#reached.add(name);
+  }
+
+  /**
+   * The host is started again: another core of the same configuration goes on with what this one has written. Damaged
+   * records may be taken or not, but never do harm.
+   */
+  #restart(damage: Damage): string | undefined {
+    const before = exportAll(this.#core);
+    if (before === undefined) return 'the export never ends';
+    const given = spoil(before, damage);
+    [this.#core, this.#guardFrom] = begin(this.#build);
+    this.#audit = new Audit(this.#core);
+    this.#kept.clear();
+    const { exports } = this.#core;
+    for (const [service, state] of this.#states) {
+      const wrong = this.#order(exports.setServiceState(service, state, this.#nowMs));
+      if (wrong !== undefined) return wrong;
+    }
+    this.#audit.placeBytes(given);
+    const taken = exports.importLive(given.length, this.#nowMs);
+    const wrong = this.#audit.checkSlot() ?? (isWhole(damage) ? this.#compareExport(before, taken) : undefined);
+    if (wrong !== undefined) return wrong;
+    if (given.length % SNAPSHOT_RECORD_BYTES !== 0) {
+      const isRefused = taken === (Status.BadSnapshot as number) && exports.connectionsUsed() === 0;
+      if (!isRefused) return `a part of a record is taken: ${taken}`;
+    } else if (taken < 0 || taken > given.length / SNAPSHOT_RECORD_BYTES) {
+      return `${taken} connections of ${given.length} bytes`;
+    }
+    this.#reached.add(`a ${isWhole(damage) ? 'whole' : 'damaged'} snapshot: ${outcomeOf(taken, given.length)}`);
+    // A damaged record may be one of another service.
+    if (!isWhole(damage)) SERVICES.forEach((_, service) => this.#moved.add(service));
+    return this.#check(exports.pump(this.#nowMs));
+  }
+
+  /** All that goes on is written again as it was read. */
+  #compareExport(before: Uint8Array, taken: number): string | undefined {
+    const after = exportAll(this.#core);
+    if (after?.length !== taken * SNAPSHOT_RECORD_BYTES)
+      return `${taken} connections go on as ${after?.length ?? 0} bytes`;
+    const known = new Set(recordsOf(before));
+    return recordsOf(after).every((record) => known.has(record)) ? undefined : 'a record is not written as it was read';
   }
 
   #act(step: Step): string | undefined {
@@ -122,7 +117,10 @@ export class Rig {
     switch (step.kind) {
       case 'frame':
         return this.#receive(step.port, step.frame.subarray(0, RX_FRAME_BYTES), step.missing);
+      case 'restart':
+        return this.#restart(step.damage);
       case 'state':
+        this.#states.set(step.service, step.state);
         if (step.state !== ServiceState.Normal) this.#moved.add(step.service);
         return this.#order(exports.setServiceState(step.service, step.state, this.#nowMs));
       case 'dismiss':
@@ -230,17 +228,11 @@ export class Rig {
     }
     return undefined;
   }
+}
 
-  #addService({ address, replica, remote, recovery }: ServicePlan): void {
-    const { exports, view, bytes } = this.#core;
-    const at = exports.serviceScratch() >>> 0;
-    bytes.fill(0, at, at + SERVICE_BYTES);
-    bytes.set(mappedBytes(address), at + SERVICE_ADDRESS);
-    bytes.set(mappedBytes(replica), at + SERVICE_REPLICA);
-    view.setUint16(at + SERVICE_PORT_COUNT, 1, true);
-    view.setUint16(at + SERVICE_PORTS, SERVICE_PORT, true);
-    const flags = SERVICE_FLAG_ECHO | (remote ? SERVICE_FLAG_REMOTE : 0) | recovery;
-    view.setUint32(at + SERVICE_FLAGS, flags, true);
-    exports.addService();
-  }
+function outcomeOf(taken: number, bytes: number): string {
+  if (taken < 0) return 'refused';
+  if (bytes === 0) return 'empty';
+  if (taken === 0) return 'nothing goes on';
+  return taken * SNAPSHOT_RECORD_BYTES < bytes ? 'some go on' : 'all go on';
 }

@@ -3,6 +3,7 @@
  * segments between the hosts the core knows, with numbers near each other, then a few bytes changed or cut off.
  */
 import { Port } from '../../assembly/abi/codes';
+import { SNAPSHOT_RECORD_BYTES } from '../../assembly/abi/layout';
 import { asCode } from '../../src/core/names';
 import {
   arpFrame,
@@ -22,7 +23,9 @@ import {
   windowScale,
 } from '../support/frames';
 import type { Random } from '../sim/random';
-import { SERVICE_PORT, SERVICES, type Step } from './rig';
+import type { Step } from './rig';
+import { SERVICE_PORT, SERVICES } from './setup';
+import type { Damage } from './snapshot';
 
 /** Numbers of both ends lie around the wrap. */
 const BASE = 0xffff_f000;
@@ -35,9 +38,20 @@ export function drawStep(random: Random): Step {
   if (random.chance(0.01)) return { kind: 'quarantine', service, on: random.chance(0.5) };
   if (random.chance(0.003)) return { kind: 'dismiss', service };
   if (random.chance(0.003)) return { kind: 'announce', service };
+  if (random.chance(0.01)) return { kind: 'restart', damage: drawDamage(random) };
   const port = random.chance(0.65) ? Port.Wire : Port.Stack;
   const frame = spoil(random, drawFrame(random, port));
   return { kind: 'frame', port, frame, missing: random.chance(0.03) ? random.pick([1, 1000, 0x7fff_0000]) : 0 };
+}
+
+/** None, half of the times: what goes on then has to be all right. */
+function drawDamage(random: Random): Damage {
+  if (random.chance(0.5)) return { missing: 0, changed: [] };
+  const changed = Array.from({ length: random.int(0, 4) }, (): [number, number] => [
+    random.int(0, random.pick([52, SNAPSHOT_RECORD_BYTES, 3 * SNAPSHOT_RECORD_BYTES]) - 1),
+    random.pick([0, 1, 0x7f, 0x80, 0xff, random.int(0, 255)]),
+  ]);
+  return { missing: random.pick([0, 0, 0, 1, -1, SNAPSHOT_RECORD_BYTES, -SNAPSHOT_RECORD_BYTES, 100]), changed };
 }
 
 function near(random: Random): number {
