@@ -55,6 +55,8 @@ export function notePassed(c: Connection, seq: u32, end: u32): void {
  */
 export function tellPassed(c: Connection, p: Packet, before: u32): bool {
   if (!c.has(CONNECTION_FLAG_SACK_FORGED) || p.segmentLength > 0 || p.ack != before) return false;
+  // A replica that tells blocks although it has not agreed to knows better.
+  if (p.options & OptionBit.Sack) return false;
   if ((p.flags & (TcpFlag.Ack | TcpFlag.Rst)) != TcpFlag.Ack || seqLe(c.passedLeft, before)) return false;
   store<u32>(BLOCK, bswap<u32>(c.passedLeft + c.d1));
   store<u32>(BLOCK, bswap<u32>(c.passedRight + c.d1), 4);

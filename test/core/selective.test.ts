@@ -76,6 +76,14 @@ for (const build of BUILDS) {
     });
   }
 
+  test(`${build}: blocks that a replica tells although it has not agreed to are passed on, and no other`, (t) => {
+    const flow = live();
+    const from = flow.client.next;
+    const own: [number, number] = [from + 5 * SIZE, from + 6 * SIZE];
+    pass(flow, from, 1).take().stack.ack({ ack: from, options: [nop(), nop(), sack(own)] });
+    t.deepEqual(flow.toClient()[0]?.sack, [own]);
+  });
+
   test(`${build}: a stream in order has no block, however far it goes and whatever window is told`, (t) => {
     const flow = live();
     const from = flow.client.next;
