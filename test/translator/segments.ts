@@ -24,6 +24,8 @@ const option = fc.oneof(
   }),
   fc.record({
     kind: fc.constant('sack' as const),
+    // Around what is expected next, or the first byte of the replica.
+    isAtBase: fc.boolean(),
     blocks: fc.array(fc.tuple(fc.oneof(fc.integer({ min: 1, max: 5000 }), place), fc.nat(5000)), {
       minLength: 1,
       maxLength: 4,
@@ -83,13 +85,14 @@ function optionBytes({ reference, flow }: Moved, drawn: Step, end: End, isFresh:
           return endOfOptions();
         case 'other':
           return tcpOption(77, new Array<number>(one.length).fill(0xee));
-        case 'sack':
+        case 'sack': {
+          const isAtBase = isClient && one.isAtBase;
+          const near = isAtBase ? setting.serverBase : end.received;
+          const edge = (from: number): number => near + (isAtBase ? from % 3 : from);
           return sack(
-            ...one.blocks.map(([from, length]): [number, number] => [
-              cut(end.received + from),
-              cut(end.received + from + length),
-            ]),
+            ...one.blocks.map(([from, length]): [number, number] => [cut(edge(from)), cut(edge(from) + length)]),
           );
+        }
         case 'times': {
           if (!hasTimes) return nop();
           const echoed = isClient ? memory.serverTsval : memory.clientTsval;
