@@ -268,6 +268,17 @@ for (const build of BUILDS) {
     t.is(flow.record().state, TcpState.Established);
   });
 
+  test(`${build}: the latest acknowledgement is never too old, however much the server has sent since`, (t) => {
+    // No window is known of a connection that runs already: it may have sent more than the largest that was seen.
+    const flow = new Flow(new World(build)).client.data(10, { window: 10 });
+    const ack = flow.client.received;
+    for (let i = 0; i < 5; i++) flow.primary.data(20_000);
+    flow.client.ack({ ack, window: 10 });
+    t.is(flow.world.refused(Reason.AckBelowWindow), 0);
+    flow.client.ack({ ack: ack - 1, window: 10 });
+    t.is(flow.world.refused(Reason.AckBelowWindow), 1);
+  });
+
   test(`${build}: a damaged segment changes nothing`, (t) => {
     for (const flags of ['PA', 'FA', 'R', 'S'] as const) {
       const flow = new Flow(new World(build)).established();
