@@ -80,6 +80,24 @@ for (const build of BUILDS) {
     }
   });
 
+  test(`${build}: what the client repeats it had said before, and what it says beside that has heard as much as it tells`, (t) => {
+    const repeated = replay(build).established().client.data('A').primary.data('1234');
+    const heard = repeated.client.received;
+    repeated.client.data('A', { seq: 1001 });
+    // Sent before that, and overtaken by it.
+    repeated.client.data('B', { ack: heard - 4 });
+    repeated.crash().accept().drainToReplica();
+    t.is(read(repeated), 'AB');
+
+    const longer = replay(build).established().client.data('ab').primary.data('?');
+    longer.client.next -= 1;
+    longer.client.data('bc');
+    longer.crash().accept().drainToReplica();
+    t.is(read(longer), 'ab');
+    longer.stack.data('?').drainToReplica();
+    t.is(read(longer), 'abc');
+  });
+
   test(`${build}: a copy whose record the host has lost is let go of, wherever its turns had got to`, (t) => {
     const flow = make(SERVICE_FLAG_SHADOW)(build).shadowed();
     for (let i = 0; i < 5; i++) flow.primary.data('?').stack.data('?').client.data('!').take().stack.ack();

@@ -1,6 +1,6 @@
 /** What seldom happens on the way to the replica, and after it. */
 import test from 'ava';
-import { Loss, Phase, Status, TcpState } from '../../assembly/abi/codes';
+import { Loss, Phase, Risk, Status, TcpState } from '../../assembly/abi/codes';
 import { Flow } from '../support/flow';
 import type { Segment } from '../support/sent';
 import { World } from '../support/world';
@@ -99,6 +99,23 @@ for (const build of BUILDS) {
     t.like(flow.record(), { holeSeq: first, holeBytes: 1000 });
     flow.crash();
     t.is(flow.record().loss, Loss.ServerBytesMissing);
+  });
+
+  test(`${build}: of a running connection an old acknowledgement takes nothing back, and the first words of its server neither`, (t) => {
+    const flow = new Flow(new World(build));
+    flow.client.data(10).primary.data(1000);
+    flow.client.ack();
+    const before = flow.record();
+    flow.client.ack({ ack: flow.client.received - 500 });
+    t.deepEqual(flow.record(), before);
+
+    const other = new Flow(new World(build));
+    other.client.next = 7000;
+    other.client.received = other.primary.next;
+    other.client.data(10);
+    // It has yet to read what the client had sent before.
+    other.primary.data(10, { ack: 6000 });
+    t.like(other.record(), { risk: Risk.WindowScaleUnknown, inbound: { acked: 7000, end: 7010 } });
   });
 
   test(`${build}: when the host stops, client and replica are told at once`, (t) => {

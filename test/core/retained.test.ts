@@ -136,6 +136,16 @@ for (const build of BUILDS) {
     t.deepEqual([...store.read(flow, 98, 7)], [9, 9, 1, 2, 3, 9, 9]);
   });
 
+  test(`${build}: bytes that are kept already cost nothing`, (t) => {
+    const store = new Store(build);
+    const [flow] = store.flows;
+    for (const seq of [100, 200, 300]) store.retain(flow, seq, Uint8Array.of(1, 2, 3));
+    for (const seq of [100, 200, 300]) store.retain(flow, seq, Uint8Array.of(9, 9, 9));
+    t.is(store.used(), 3 * BLOCK_BYTES);
+    t.is(store.kept(flow), 9);
+    t.deepEqual([...store.read(flow, 200, 3)], [1, 2, 3]);
+  });
+
   test(`${build}: one flow takes no more than its budget, and says what it refused`, (t) => {
     const store = new Store(build);
     const [flow, other] = store.flows;
