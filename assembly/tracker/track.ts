@@ -181,7 +181,8 @@ function onSegment(c: Connection, dir: Dir, sender: Flow, receiver: Flow, p: Pac
   sender.set(FLOW_FLAG_SPOKE);
   if (dir == Dir.Inbound && p.segmentLength > 0 && seqGt(end, sender.end))
     noteHeard(c, seqMax(p.seq, sender.end), p.ack);
-  if (p.payloadWire > 0) keepPayload(c, dir, sender, p);
+  // Without payload too: an acknowledgement of the server that lies ahead tells of bytes that were not seen.
+  keepPayload(c, dir, sender, p);
   if (p.flags & TcpFlag.Fin) noteFin(sender, end - 1);
   if (seqGt(end, sender.end)) {
     sender.end = end;
