@@ -5,7 +5,7 @@
 import { Flow } from '../tracker/connection';
 import { hashTuple } from '../tracker/key';
 import { Budget, emptyChain } from '../tracker/blocks';
-import { contiguous, firstRetained, readRetained, releaseAll, releaseBefore, retain } from '../tracker/retained';
+import { contiguous, firstRetained, raiseFloor, readRetained, releaseAll, releaseBefore, retain } from '../tracker/retained';
 
 function at(flow: usize): Flow {
   return changetype<Flow>(flow);
@@ -27,6 +27,10 @@ export function probeReleaseBefore(flow: usize, seq: u32): void {
 
 export function probeReleaseAll(flow: usize): void {
   releaseAll(at(flow).kept);
+}
+
+export function probeRaiseFloor(flow: usize, seq: u32): void {
+  raiseFloor(at(flow).kept, seq);
 }
 
 export function probeFirstRetained(flow: usize, seq: u32, end: u32): u32 {

@@ -1,7 +1,7 @@
 /** The pool of blocks: what is recorded and what is not yet acknowledged have each their part of it, to the last block. */
 import test from 'ava';
 import { Port, RecordState, Risk, ServiceState } from '../../assembly/abi/codes';
-import { BLOCK_BYTES, SERVICE_FLAG_REPLAY } from '../../assembly/abi/layout';
+import { BLOCK_BYTES, SERVICE_FLAG_REPLAY, SERVICE_FLAG_SHADOW } from '../../assembly/abi/layout';
 import { Flow } from '../support/flow';
 import { SMALL } from '../support/wasm';
 import { MAC, type Spilled, World, type WorldOptions } from '../support/world';
@@ -77,6 +77,43 @@ for (const build of BUILDS) {
     t.is(flow.world.recordedUsed(), 30 * BLOCK_BYTES);
     download(flow, 8);
     t.like(flow.record(), { risk: Risk.None, outbound: { retained: 8 * BLOCK_DATA } });
+  });
+
+  test(`${build}: output is kept to be compared up to its budget, and what is not is given back`, (t) => {
+    const flow = new Flow(make(build, { comparePerConnection: 2 * BLOCK_DATA })).established();
+    for (let i = 0; i < 5; i++) download(flow, 1).client.ack();
+    t.is(flow.world.recordedUsed(), 2 * BLOCK_BYTES);
+    t.is(flow.world.retainedUsed(), 2 * BLOCK_BYTES);
+    flow.client.rst();
+    t.is(flow.world.retainedUsed(), 0);
+  });
+
+  test(`${build}: output in small pieces shares blocks, and all of it is compared`, (t) => {
+    const flow = new Flow(make(build)).established();
+    flow.primary.data(1000).client.ack();
+    flow.primary.data(BLOCK_DATA - 1000).client.ack();
+    t.is(flow.world.recordedUsed(), BLOCK_BYTES);
+    const said = flow.stack.pattern(flow.primary.offer.isn + 1, BLOCK_DATA);
+    said[BLOCK_DATA - 1] = 255;
+    flow.crash().accept().confirm().stack.data(said);
+    t.deepEqual(flow.record().diverged, [BLOCK_DATA - 1, BLOCK_DATA]);
+  });
+
+  test(`${build}: output that the replica has said before its client has read it is not kept`, (t) => {
+    const world = new World(build, { services: [{ flags: SERVICE_FLAG_SHADOW }] });
+    const flow = new Flow(world).shadowed();
+    flow.primary.data(100).stack.data(flow.primary.pattern(flow.primary.next - 100, 100));
+    flow.client.ack();
+    t.is(world.recordedUsed(), 0);
+    // And of two blocks the one that the client lacks still is, the primary's and the replica's.
+    const first = flow.primary.next;
+    download(flow, 2).client.ack({ ack: first + BLOCK_DATA });
+    flow.stack.data(flow.primary.pattern(first, 2 * BLOCK_DATA));
+    t.is(world.recordedUsed(), 0);
+    t.is(world.retainedUsed(), 2 * BLOCK_BYTES);
+    flow.client.ack();
+    t.is(world.retainedUsed(), 0);
+    t.deepEqual(flow.record().diverged, [0, 0]);
   });
 
   test(`${build}: what the host gives back finds room in the pool, or waits until there is some`, (t) => {

@@ -1,7 +1,7 @@
 /** Records that outgrow the memory: handed to the host, and given back when a replica is to read them. */
 import test, { type ExecutionContext } from 'ava';
 import { Counter, Loss, Phase, RecordState, Risk, ServiceState } from '../../assembly/abi/codes';
-import { SERVICE_FLAG_REPLAY, SERVICE_FLAG_SHADOW } from '../../assembly/abi/layout';
+import { RX_FRAME_BYTES, SERVICE_FLAG_REPLAY, SERVICE_FLAG_SHADOW } from '../../assembly/abi/layout';
 import { Flow } from '../support/flow';
 import type { Sent } from '../support/sent';
 import { World } from '../support/world';
@@ -44,6 +44,9 @@ class Disk {
     return this.world.supply(connection, bytes);
   }
 }
+
+/** Windows that hold all of that. */
+const WIDE = { clientOffer: { windowShift: 7 }, primaryOffer: { windowShift: 7 } };
 
 const make = (build: Build, flags: number, perConnection = 1 << 20): World =>
   new World(build, {
@@ -126,6 +129,34 @@ for (const build of BUILDS) {
     flow.crash();
     t.is(flow.record().phase, Phase.Live);
     t.is(world.recordedUsed(), 0);
+  });
+
+  test(`${build}: only whole blocks that the primary has acknowledged are handed out`, (t) => {
+    const world = make(build, SERVICE_FLAG_REPLAY);
+    const flow = new Flow(world, WIDE).established();
+    flow.primary.ack();
+    for (let i = 0; i < BLOCKS - 8; i++) flow.client.data(BLOCK_DATA);
+    flow.primary.ack({ ack: 1001 + 5 * BLOCK_DATA });
+    const disk = new Disk(t, world);
+    // So little is taken only when no record has more.
+    for (let calls = 0; calls < 4; calls++) disk.fill();
+    t.is(disk.kept.get(flow.record().index)?.length, 5 * BLOCK_DATA);
+  });
+
+  test(`${build}: as much is handed out at once as the slot takes, and not a byte more`, (t) => {
+    for (const odd of [0, RX_FRAME_BYTES % BLOCK_DATA]) {
+      const world = make(build, SERVICE_FLAG_REPLAY);
+      const flow = new Flow(world, WIDE).established();
+      flow.primary.ack();
+      // What comes first and lies behind begins a block of its own.
+      flow.client.data(BLOCK_DATA, { seq: 1001 + odd });
+      if (odd > 0) flow.client.data(odd);
+      flow.client.next = 1001 + odd + BLOCK_DATA;
+      for (let i = 0; i < BLOCKS - 8; i++) flow.client.data(BLOCK_DATA);
+      flow.primary.received = flow.client.next;
+      flow.primary.ack();
+      t.is(world.spill()?.bytes.length, odd + RX_FRAME_BYTES - (RX_FRAME_BYTES % BLOCK_DATA));
+    }
   });
 
   test(`${build}: many records share the memory, and each gets its own bytes back`, (t) => {
