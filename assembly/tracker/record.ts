@@ -91,13 +91,12 @@ function isTooLong(c: Connection, bytes: u32): bool {
   return recordOf(c) == RecordState.Complete && bytes > recordAllowed();
 }
 
-/** Lets go of what both servers have read. False without a replica that reads along. */
+/** Lets go of what both servers have read. What the host has a replica may still be reading. False when none reads along. */
 function trim(c: Connection): bool {
   if (!c.marked(CONN_COPY)) return false;
   const inbound = flowOf(c, Dir.Inbound);
   releaseBefore(inbound.kept, seqMin(c.copyRead, inbound.acked));
   c.record = <u8>RecordState.Trimmed;
-  c.unmark(CONN_SPILLED);
   return true;
 }
 

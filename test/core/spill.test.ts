@@ -159,6 +159,24 @@ for (const build of BUILDS) {
     }
   });
 
+  test(`${build}: a replica that begins again reads what the host has, though the record outgrows its budget meanwhile`, (t) => {
+    const world = make(build, SERVICE_FLAG_SHADOW, 200_000);
+    const disk = new Disk(t, world);
+    const flow = new Flow(world).shadowed();
+    talk(flow, 190_000, disk, true);
+    flow.stack.rst();
+    while (!flow.toReplica().some(({ flags }) => flags === 'S')) flow.tick();
+    const before = flow.all.length;
+    flow.accept().confirm();
+    talk(flow, 20_000, disk);
+    t.is(flow.record().record, RecordState.Trimmed);
+    readAll(flow, disk);
+    const got = Buffer.from(flow.stream(flow.toReplica(flow.all.slice(before)), 1001), 'latin1');
+    t.true(got.equals(flow.client.pattern(1001, flow.client.next - 1001)));
+    t.is(flow.crash().record().phase, Phase.Live);
+    t.is(world.recordedUsed(), 0);
+  });
+
   test(`${build}: many records share the memory, and each gets its own bytes back`, (t) => {
     const world = make(build, SERVICE_FLAG_REPLAY);
     const disk = new Disk(t, world);
