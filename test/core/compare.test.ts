@@ -12,6 +12,7 @@ import {
   TX_DESC_PORT,
 } from '../../assembly/abi/layout';
 import { Flow, type FlowOptions } from '../support/flow';
+import { nop } from '../support/frames';
 import { World, type WorldOptions } from '../support/world';
 
 const BUILDS = ['debug', 'release'] as const;
@@ -111,6 +112,28 @@ for (const build of BUILDS) {
     say(flow, 'stack', TEXT.slice(2700));
     t.deepEqual(flow.record().diverged, [0, 0]);
     t.is(flow.world.retainedUsed(), 0);
+  });
+
+  test(`${build}: bytes behind what the replica has said are not compared, whatever lies there`, (t) => {
+    // Behind the frame lie the bytes that the tester watches over.
+    const flow = shadow(build);
+    flow.primary.data(Uint8Array.of(1, 2, 3, ...new Array<number>(60).fill(0xa5)));
+    flow.stack.data(Uint8Array.of(1, 2, 3));
+    t.deepEqual(flow.record().diverged, [0, 0]);
+  });
+
+  test(`${build}: bytes are compared with those of the same number, not with others that lie near`, (t) => {
+    const eight = (text: string): string => text.repeat(8);
+    const before = shadow(build);
+    before.primary.data(eight('A') + eight('B') + eight('C'));
+    before.stack.data(eight('A')).stack.data(eight('B') + eight('A'));
+    t.deepEqual(before.record().diverged, [16, 24]);
+    // The same of the frame: eight NOPs before its payload.
+    const options = new Array<Uint8Array>(8).fill(nop());
+    const header = shadow(build);
+    header.primary.data(eight('A') + eight('B') + eight('\x01'));
+    header.stack.data(eight('A')).stack.data(eight('B') + eight('C'), { options });
+    t.deepEqual(header.record().diverged, [16, 24]);
   });
 
   test(`${build}: the service goes on in spite of a difference, and the client gets one version of each byte`, (t) => {

@@ -188,4 +188,115 @@ for (const build of BUILDS) {
     flow.stack.data('221 ').stack.fin();
     t.true(flow.toReplica(flow.all).some(({ flags }) => flags.includes('F')));
   });
+
+  test(`${build}: a record is as long as its budget, in which the SYN counts too`, (t) => {
+    const flow = make(build, SERVICE_FLAG_REPLAY, SMALL).established();
+    talk(flow, 9999);
+    t.is(flow.record().record, RecordState.Complete);
+    talk(flow, 1);
+    t.is(flow.record().record, RecordState.Lost);
+  });
+
+  test(`${build}: a hole of one byte, where the primary reads on, is a hole`, (t) => {
+    const flow = make(build, SERVICE_FLAG_REPLAY).established();
+    talk(flow, 10);
+    flow.client.next += 1;
+    talk(flow, 10);
+    t.like(flow.record(), { record: RecordState.Lost, risk: Risk.InboundHole, holeSeq: 1011, holeBytes: 1 });
+  });
+
+  test(`${build}: a service that resumes does not note what its clients had heard`, (t) => {
+    const flow = make(build, 0).established();
+    for (let i = 0; i < 10; i++) flow.primary.data('?').client.data('!');
+    t.is(flow.world.recordedUsed(), 0);
+  });
+
+  test(`${build}: a segment that does not fit the record is kept until it is acknowledged all the same`, (t) => {
+    const capacity = { recordBytes: 16 * BLOCK_BYTES, recordPerConnection: 1 << 20 };
+    const flow = make(build, SERVICE_FLAG_REPLAY | SERVICE_FLAG_FALLBACK_RESUME, capacity).established();
+    const blocks = 16 * (BLOCK_BYTES - 16);
+    talk(flow, blocks - 500);
+    const seq = flow.client.next;
+    flow.client.data(1400);
+    t.like(flow.record(), { record: RecordState.Lost, holeSeq: seq + 500, holeBytes: 900 });
+    t.is(flow.crash().toReplica()[0]?.seq, seq - 1);
+    flow.accept().confirm();
+    const read = Buffer.from(flow.stream(flow.toReplica(flow.all), seq), 'latin1');
+    t.deepEqual(read, Buffer.from(flow.client.pattern(seq, 1400)));
+  });
+
+  for (const reads of ['all', 'one block'] as const) {
+    test(`${build}: a segment that does not fit beside a replica takes the place of what that has read: ${reads}`, (t) => {
+      const capacity = { recordBytes: 16 * BLOCK_BYTES, recordPerConnection: 1 << 20 };
+      const flow = make(build, SERVICE_FLAG_SHADOW | SERVICE_FLAG_FALLBACK_RESUME, capacity).shadowed();
+      const block = BLOCK_BYTES - 16;
+      const spare = reads === 'all' ? 500 : 0;
+      talk(flow, block, true);
+      talk(flow, 15 * block - spare, reads === 'all');
+      t.is(flow.record().record, RecordState.Complete);
+      const seq = flow.client.next;
+      flow.client.data(2 * block);
+      if (reads === 'all') {
+        t.like(flow.record(), { record: RecordState.Trimmed, risk: Risk.None });
+        flow.crash();
+      } else {
+        // Only one block could be let go of.
+        t.like(flow.record(), { record: RecordState.Lost, holeSeq: seq + block, holeBytes: block });
+        flow.crash().accept().confirm();
+      }
+      const read = Buffer.from(flow.stream(flow.toReplica(flow.all), seq), 'latin1');
+      t.deepEqual(read, Buffer.from(flow.client.pattern(seq, 2 * block)));
+    });
+  }
+
+  test(`${build}: of a trimmed record goes what both have read, whoever is first`, (t) => {
+    for (const first of ['replica', 'primary'] as const) {
+      const flow = make(build, SERVICE_FLAG_SHADOW, SMALL).shadowed();
+      talk(flow, 18_000, true);
+      t.is(flow.record().record, RecordState.Trimmed);
+      flow.client.data(6000).take();
+      const kept = flow.record().inbound.retained;
+      t.true(kept >= 6000);
+      if (first === 'replica') flow.stack.ack().primary.ack();
+      else flow.primary.ack().stack.ack();
+      t.is(flow.record().inbound.retained, 0);
+    }
+  });
+
+  test(`${build}: a client that speaks when it has heard the server's end, or all but that, is answered to as much`, (t) => {
+    for (const heard of ['end', 'bytes'] as const) {
+      const flow = make(build, SERVICE_FLAG_REPLAY).established();
+      flow.primary.data('bye').primary.fin();
+      if (heard === 'bytes') flow.client.received -= 1;
+      flow.client.data('x');
+      flow.crash().accept().confirm();
+      flow.stack.data('by').drainToReplica();
+      t.is(flow.stream(flow.toReplica(flow.all), 1001), '', heard);
+      flow.stack.data('e').drainToReplica();
+      t.is(flow.stream(flow.toReplica(flow.all), 1001), 'x', heard);
+    }
+  });
+
+  test(`${build}: a single byte of the primary's is compared too`, (t) => {
+    const flow = make(build, SERVICE_FLAG_REPLAY).established();
+    flow.primary.data('a').client.ack();
+    flow.crash().accept().confirm().stack.data('b');
+    t.deepEqual(flow.record().diverged, [0, 1]);
+  });
+
+  test(`${build}: output is not kept to be compared with a replica that is too far behind for that`, (t) => {
+    const offer = { windowShift: 14, window: 0xffff };
+    const world = new World(build, { services: [{ flags: SERVICE_FLAG_SHADOW }] });
+    const flow = new Flow(world, { clientOffer: offer, primaryOffer: offer, replicaOffer: offer }).shadowed();
+    for (let i = 0; i < 2; i++) {
+      flow.primary.next = (flow.primary.next + 1e9) >>> 0;
+      flow.client.received = flow.primary.next;
+      flow.client.ack();
+    }
+    flow.primary.data(100);
+    t.is(world.retainedUsed(), BLOCK_BYTES);
+    flow.client.ack();
+    t.is(world.recordedUsed(), 0);
+    t.is(world.retainedUsed(), 0);
+  });
 }

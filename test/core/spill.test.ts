@@ -120,8 +120,10 @@ for (const build of BUILDS) {
     flow.stack.rst();
     while (!flow.toReplica().some(({ flags }) => flags === 'S')) flow.tick();
     const before = flow.all.length;
+    const used = world.recordedUsed();
     flow.accept().confirm();
     readAll(flow, disk);
+    t.is(world.recordedUsed(), used, 'what was given back is not kept twice');
     const got = Buffer.from(flow.stream(flow.toReplica(flow.all.slice(before)), 1001), 'latin1');
     t.true(got.equals(flow.client.pattern(1001, 300_000)));
     t.is(flow.record().phase, Phase.Withheld);
