@@ -3,10 +3,13 @@ import test from 'ava';
 import fc from 'fast-check';
 import { Port, Reason, ServiceState, TcpState } from '../../assembly/abi/codes';
 import {
+  BLOCK_BYTES,
   CONNECTION_BYTES,
   DEFAULT_CONNECTIONS,
   DEFAULT_RETAINED_BYTES,
   MAX_CONNECTIONS,
+  SERVICE_FLAG_REPLAY,
+  SERVICE_FLAG_SHADOW,
   SERVICE_HALF_OPEN,
   SERVICE_TRACKED,
 } from '../../assembly/abi/layout';
@@ -19,6 +22,8 @@ const BUILDS = ['debug', 'release'] as const;
 
 /** Longest idle time of a connection that was reset, ms (arbitrary limit of the core: see timers). */
 const CLOSED_MS = 30_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 type Step = { readonly kind: 'open' | 'use' | 'end'; readonly client: number } | { readonly kind: 'sweep' };
 
@@ -192,6 +197,60 @@ for (const build of BUILDS) {
     t.is(world.refused(Reason.HalfOpenBudget), 192);
     t.is(live.record().state, TcpState.Established);
     t.is(running.record().state, TcpState.Established);
+  });
+
+  test(`${build}: bytes of a record that gives way are free again, whoever sent them`, (t) => {
+    for (const end of ['client', 'primary'] as const) {
+      const world = new World(build);
+      for (let i = 0; i < 100; i++) new Flow(world, { clientPort: 1000 + i })[end].data(100);
+      t.is(world.service(SERVICE_HALF_OPEN), 8);
+      t.is(world.retainedUsed(), 8 * BLOCK_BYTES);
+    }
+  });
+
+  test(`${build}: nothing is left of a connection that was idle for so long that it is forgotten`, (t) => {
+    for (const flags of [SERVICE_FLAG_REPLAY, SERVICE_FLAG_SHADOW]) {
+      const world = new World(build, { services: [{ flags }] });
+      const flow = new Flow(world).established();
+      if (flags === SERVICE_FLAG_SHADOW) flow.accept().confirm();
+      flow.primary.data('?').client.data('!').primary.data('??');
+      flow.client.ack().client.data('!!');
+      flow.stack.next += 2;
+      t.true(world.recordedUsed() > 0);
+      world.run(5 * DAY_MS + 10_000, HOUR_MS);
+      world.run(10_000, 1000);
+      t.is(flow.found(), undefined);
+      t.is(world.recordedUsed(), 0);
+      t.is(world.retainedUsed(), 0);
+    }
+  });
+
+  test(`${build}: a replica whose connection is forgotten has none`, (t) => {
+    const flow = new Flow(new World(build)).established().recovered().client.rst();
+    flow.world.run(CLOSED_MS + 1000, 1000);
+    t.is(flow.found(), undefined);
+    t.like(flow.stack.data('late').toReplica()[0], { flags: 'R', seq: flow.stack.received });
+    t.is(flow.world.refused(Reason.NoConnection), 1);
+  });
+
+  test(`${build}: a record that is used again while it waits to send leaves the others their turn`, (t) => {
+    const world = new World(build);
+    const flows = Array.from({ length: 4 }, (_, i) => new Flow(world, { clientPort: 100 + i }).established());
+    for (const flow of flows) flow.primary.data(10, { seq: flow.primary.next + 10 });
+    // All are lost, and none has been told yet.
+    world.core.exports.setServiceState(0, ServiceState.Recovery, world.now);
+    const { sent } = new Flow(world, { clientPort: 102 }).client.syn({ seq: 7_000_000 });
+    t.deepEqual(
+      sent.map((frame) =>
+        frame.kind === 'tcp' ? [frame.flags, frame.flags === 'S' ? frame.srcPort : frame.dstPort] : [],
+      ),
+      [
+        ['S', 102],
+        ['RA', 100],
+        ['RA', 101],
+        ['RA', 103],
+      ],
+    );
   });
 
   test(`${build}: half-open records give way when the table is full`, (t) => {
