@@ -1,8 +1,10 @@
 /** What an old connection leaves behind: reuse while the tap saw it alive, a primary that returns, merged lengths. */
 import test from 'ava';
-import { Phase, Port, Reason, Risk, ServiceState, TcpState } from '../../assembly/abi/codes';
+import { Loss, Phase, Port, Reason, RecordState, Risk, ServiceState, TcpState } from '../../assembly/abi/codes';
 import { CONNECTION_FLAG_HANDSHAKE } from '../../assembly/abi/layout';
+import { replay, shadow } from '../support/copies';
 import { Flow } from '../support/flow';
+import { tcpOption } from '../support/frames';
 import { World } from '../support/world';
 
 const BUILDS = ['debug', 'release'] as const;
@@ -76,5 +78,63 @@ for (const build of BUILDS) {
     });
     const [passed] = flow.world.receive(Port.Wire, frame);
     t.is(passed?.kind === 'tcp' ? passed.payload.length : 0, 9000);
+  });
+
+  test(`${build}: nothing that was kept of the last connection is left when its server has begun another`, (t) => {
+    const flow = replay(build).established();
+    flow.primary.data('?').client.data('!').primary.data('??');
+    flow.client.ack().primary.data(1000);
+    t.is(flow.record().record, RecordState.Complete);
+    const isn = 77_000_000;
+    flow.client.syn({ seq: isn }).primary.segment('SA', { seq: 99_000_000, ack: isn + 1 });
+    t.like(flow.record(), { state: TcpState.SynReceived, record: RecordState.None });
+    t.is(flow.world.recordedUsed(), 0);
+    t.is(flow.world.retainedUsed(), 0);
+    // And that server has not begun a third one when somebody answers the same SYN again.
+    flow.client.segment('A', { seq: isn + 1, ack: 99_000_001 });
+    flow.primary.segment('SA', { seq: 55_000_000, ack: isn + 1 });
+    t.is(flow.world.refused(Reason.UnsolicitedSynAck), 1);
+    t.is(flow.record().outbound.isn, 99_000_000);
+  });
+
+  test(`${build}: a port that is used again: what its replica had done is no matter any more`, (t) => {
+    const again = (flow: Flow): Flow => {
+      flow.client.rst();
+      return new Flow(flow.world, { clientOffer: { isn: 7_000_000 } }).established();
+    };
+    const refused = shadow(build).shadowed();
+    refused.stack.rst();
+    t.is(again(refused).toReplica()[0]?.flags, 'S', 'it is copied at once');
+    const diverged = shadow(build).shadowed();
+    diverged.primary.data('abc').stack.data('xbc');
+    t.deepEqual(diverged.record().diverged, [0, 1]);
+    t.deepEqual(again(diverged).record().diverged, [0, 0]);
+    const signed = new Flow(new World(build)).established();
+    signed.client.data('x', { options: [tcpOption(19, new Array<number>(16).fill(1))] });
+    t.is(signed.record().loss, Loss.Md5);
+    t.is(again(signed).record().loss, Loss.None);
+  });
+
+  test(`${build}: a SYN-ACK that is repeated says nothing new, one of a connection whose SYN was not seen is nobody's`, (t) => {
+    const flow = new Flow(new World(build)).established();
+    flow.primary.segment('SA', { seq: flow.primary.offer.isn });
+    t.is(flow.world.refused(Reason.UnsolicitedSynAck), 0);
+    const running = new Flow(new World(build)).client.data('x');
+    running.primary.segment('SA', { seq: 0 });
+    t.is(running.world.refused(Reason.UnsolicitedSynAck), 1);
+  });
+
+  test(`${build}: a refusal that acknowledges nothing is not believed, whatever the number of the SYN`, (t) => {
+    const flow = new Flow(new World(build), { clientOffer: { isn: 0xffff_ffff } }).synSent();
+    flow.primary.segment('R', { seq: 0, ack: 0 });
+    t.is(flow.world.refused(Reason.RstOutOfWindow), 1);
+    t.is(flow.record().state, TcpState.SynSent);
+  });
+
+  test(`${build}: a SYN-ACK that was missed leaves the server's window scale unknown`, (t) => {
+    const flow = new Flow(new World(build)).synSent();
+    flow.client.received = 5000;
+    flow.client.ack();
+    t.like(flow.record(), { risk: Risk.WindowScaleUnknown, holeSeq: 0, holeBytes: 0 });
   });
 }

@@ -11,12 +11,13 @@ import {
   SERVICE_FLAG_REPLAY,
   SERVICE_FLAG_SHADOW,
   SERVICE_HALF_OPEN,
+  SERVICE_PRIMARY_MAC,
   SERVICE_TRACKED,
 } from '../../assembly/abi/layout';
 import { Flow } from '../support/flow';
-import { ipBytes, tcpFrame } from '../support/frames';
+import { icmpErrorFrame, ipBytes, macBytes, tcpFrame } from '../support/frames';
 import { slowChecksum } from '../support/checksum';
-import { World } from '../support/world';
+import { MAC, World } from '../support/world';
 
 const BUILDS = ['debug', 'release'] as const;
 
@@ -225,12 +226,56 @@ for (const build of BUILDS) {
     }
   });
 
-  test(`${build}: a replica whose connection is forgotten has none`, (t) => {
-    const flow = new Flow(new World(build)).established().recovered().client.rst();
-    flow.world.run(CLOSED_MS + 1000, 1000);
-    t.is(flow.found(), undefined);
-    t.like(flow.stack.data('late').toReplica()[0], { flags: 'R', seq: flow.stack.received });
-    t.is(flow.world.refused(Reason.NoConnection), 1);
+  test(`${build}: a replica whose connection is forgotten, or lost, has none`, (t) => {
+    for (const name of ['forgotten', 'lost'] as const) {
+      const world = new World(build);
+      new Flow(world, { clientPort: 1 }).client.data('x');
+      const flow = new Flow(world).established().client.data('hello').crash();
+      flow.note(flow.sent.filter(({ connection }) => connection === flow.record().index)).accept();
+      if (name === 'lost') {
+        flow.stack.rst();
+      } else {
+        flow.confirm().client.rst();
+        world.run(CLOSED_MS + 1000, 1000);
+        t.is(flow.found(), undefined);
+      }
+      const before = world.refused(Reason.NoConnection);
+      t.like(flow.stack.data('late').toReplica()[0], { flags: 'R', seq: flow.stack.received }, name);
+      t.is(world.refused(Reason.NoConnection), before + 1, name);
+      const quoted = tcpFrame({ src: '10.0.0.2', srcPort: 7000, dst: '10.0.0.9', dstPort: 40_000, seq: 500_001 });
+      const error = icmpErrorFrame({ src: '10.0.0.9', dst: '10.0.0.2', type: 3, code: 4, rest: 1000 }, quoted);
+      t.deepEqual(world.receive(Port.Wire, error), [], name);
+      t.is(world.refused(Reason.IcmpNotOurs), 1, name);
+    }
+  });
+
+  test(`${build}: connections that try another port at their replica leave nothing behind`, (t) => {
+    // The index has 1,024 entries.
+    const world = new World(build, { capacity: { connections: 4 } });
+    for (let i = 0; i < 1100; i++) {
+      const flow = new Flow(world, { clientOffer: { isn: 10_000 * i } }).established().crash();
+      for (const ms of [20, 40, 80, 160, 320]) flow.tick(ms);
+      if (flow.toReplica().every(({ srcPort }) => srcPort === 40_000)) return t.fail();
+      flow.client.rst();
+      world.setState(ServiceState.Normal);
+    }
+    const last = new Flow(world).established().recovered();
+    t.is(last.client.data('x').toReplica().length, 1);
+  });
+
+  test(`${build}: a port of the service itself is not taken for a connection to a remote replica`, (t) => {
+    const service = { remote: true, ports: [7000], mapFirst: 7000, mapLast: 7001 };
+    const flow = new Flow(new World(build, { services: [service] }), { remote: true }).established().crash();
+    t.is(flow.toReplica()[0]?.srcPort, 7001);
+  });
+
+  test(`${build}: a service knows its ports and where its primary is`, (t) => {
+    const world = new World(build);
+    t.deepEqual(new Flow(world, { serverPort: 0 }).client.syn().sent, []);
+    t.is(world.refused(Reason.NotOurs), 1);
+    new Flow(world).established();
+    const at = (world.core.exports.servicesBase() >>> 0) + SERVICE_PRIMARY_MAC;
+    t.deepEqual([...world.core.bytes.slice(at, at + 6)], [...macBytes(MAC.primary)]);
   });
 
   test(`${build}: a record that is used again while it waits to send leaves the others their turn`, (t) => {
