@@ -3,6 +3,7 @@ import test from 'ava';
 import { Port, Risk } from '../../assembly/abi/codes';
 import { replay } from '../support/copies';
 import { type End, Flow } from '../support/flow';
+import { mptcpCapable, mss } from '../support/frames';
 import { World, type WorldOptions } from '../support/world';
 
 const BUILDS = ['debug', 'release'] as const;
@@ -35,6 +36,15 @@ for (const build of BUILDS) {
     other.primary.data(100).primary.data(100, { seq: first + 200 });
     t.is(other.record().risk, Risk.OutboundHole);
     t.is(other.primary.data(300, { seq: first }).record().risk, Risk.None);
+  });
+
+  test(`${build}: what is uncertain for the life of a connection is so again when its gap has been filled`, (t) => {
+    const options = [mss(1460), mptcpCapable()];
+    const flow = new Flow(new World(build)).client.syn({ options }).primary.synAck({ options }).client.ack();
+    const first = flow.primary.next;
+    t.is(flow.record().risk, Risk.Mptcp);
+    t.is(flow.primary.data(100, { seq: first + 100 }).record().risk, Risk.OutboundHole);
+    t.is(flow.primary.data(100, { seq: first }).record().risk, Risk.Mptcp);
   });
 
   test(`${build}: a gap in the client's bytes is a risk when the server has acknowledged it, and not before`, (t) => {
