@@ -38,6 +38,14 @@ for (const build of BUILDS) {
     t.is(other.primary.data(300, { seq: first }).record().risk, Risk.None);
   });
 
+  test(`${build}: a gap in the server's bytes is none of those that the server acknowledges`, (t) => {
+    // The client's numbers lie behind the server's.
+    const flow = new Flow(new World(build), { clientOffer: { isn: 900_000 } }).established();
+    flow.primary.data(100, { seq: flow.primary.next + 100 });
+    flow.client.data(10).primary.ack();
+    t.is(flow.record().risk, Risk.OutboundHole);
+  });
+
   test(`${build}: what is uncertain for the life of a connection is so again when its gap has been filled`, (t) => {
     const options = [mss(1460), mptcpCapable()];
     const flow = new Flow(new World(build)).client.syn({ options }).primary.synAck({ options }).client.ack();
@@ -55,6 +63,9 @@ for (const build of BUILDS) {
     flow.client.next += 50;
     flow.primary.received = flow.client.next;
     t.like(flow.primary.ack().record(), { risk: Risk.InboundHole, holeSeq: 1061, holeBytes: 50 });
+    // Whatever the client goes on to read.
+    flow.primary.data(10);
+    t.is(flow.client.ack().record().risk, Risk.InboundHole);
   });
 
   test(`${build}: where the replica says everything itself no gap of the server's is a risk`, (t) => {

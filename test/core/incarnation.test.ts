@@ -106,8 +106,8 @@ for (const build of BUILDS) {
     refused.stack.rst();
     t.is(again(refused).toReplica()[0]?.flags, 'S', 'it is copied at once');
     const diverged = shadow(build).shadowed();
-    diverged.primary.data('abc').stack.data('xbc');
-    t.deepEqual(diverged.record().diverged, [0, 1]);
+    diverged.primary.data('abc').stack.data('axc');
+    t.deepEqual(diverged.record().diverged, [1, 2]);
     t.deepEqual(again(diverged).record().diverged, [0, 0]);
     const signed = new Flow(new World(build)).established();
     signed.client.data('x', { options: [tcpOption(19, new Array<number>(16).fill(1))] });

@@ -164,6 +164,24 @@ for (const build of BUILDS) {
     );
   });
 
+  test(`${build}: a record that is used again while it waits for room to send keeps its place, and the others theirs`, (t) => {
+    // More are to be reset than the transmit queue takes at a time.
+    const world = new World(build, { capacity: { connections: 700 } });
+    const flows = ports(1, 600).map((port) => established(world, port));
+    for (const flow of flows) flow.primary.data(10, { seq: flow.primary.next + 10 });
+    const { exports, bytes } = world.core;
+    exports.setServiceState(0, ServiceState.Recovery, world.now);
+    const [again] = flows.slice(589);
+    if (again === undefined) return t.fail();
+    const syn = again.frame(again.client, 'S', { seq: 7_000_000, ack: 0 });
+    bytes.set(syn, exports.rxSlot() >>> 0);
+    t.true(exports.receive(Port.Wire, syn.length, syn.length, world.now) > 100);
+    // The new connection is given up before the old one's turn has come.
+    exports.dismiss(0, world.now);
+    const told = world.pump().flatMap((frame) => (frame.kind === 'tcp' && frame.flags === 'RA' ? [frame.dstPort] : []));
+    for (const port of ports(580, 21)) t.is(told.filter((each) => each === port).length, 1, `${port}`);
+  });
+
   test(`${build}: a core that is started again waits for nothing of its last life`, (t) => {
     const world = new World(build, { services: TWO });
     for (const port of ports(1, 4)) established(world, port);

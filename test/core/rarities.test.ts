@@ -96,7 +96,7 @@ for (const build of BUILDS) {
     flow.primary.data(1000, { seq: first + 1000 });
     flow.client.received = first;
     flow.client.ack();
-    t.like(flow.record(), { holeSeq: first, holeBytes: 1000 });
+    t.like(flow.record(), { risk: Risk.OutboundHole, holeSeq: first, holeBytes: 1000 });
     flow.crash();
     t.is(flow.record().loss, Loss.ServerBytesMissing);
   });

@@ -277,6 +277,16 @@ for (const build of BUILDS) {
     }
   });
 
+  test(`${build}: a replica that reads along need not close before it gets the answer to that`, (t) => {
+    const flow = make(build, SERVICE_FLAG_SHADOW).shadowed();
+    flow.primary.data('bye').primary.fin();
+    flow.client.data('x');
+    flow.stack.data('by');
+    t.is(flow.stream(flow.toReplica(flow.all), 1001), '');
+    flow.stack.data('e');
+    t.is(flow.stream(flow.toReplica(flow.all), 1001), 'x');
+  });
+
   test(`${build}: a single byte of the primary's is compared too`, (t) => {
     const flow = make(build, SERVICE_FLAG_REPLAY).established();
     flow.primary.data('a').client.ack();
