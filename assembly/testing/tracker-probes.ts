@@ -5,7 +5,15 @@
 import { Flow } from '../tracker/connection';
 import { hashTuple } from '../tracker/key';
 import { Budget, emptyChain } from '../tracker/blocks';
-import { contiguous, firstRetained, raiseFloor, readRetained, releaseAll, releaseBefore, retain } from '../tracker/retained';
+import {
+  contiguous,
+  firstRetained,
+  raiseFloor,
+  readRetained,
+  releaseAll,
+  releaseBefore,
+  retain,
+} from '../tracker/retained';
 
 function at(flow: usize): Flow {
   return changetype<Flow>(flow);

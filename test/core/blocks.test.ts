@@ -1,6 +1,6 @@
 /** The pool of blocks: what is recorded and what is not yet acknowledged have each their part of it, to the last block. */
 import test from 'ava';
-import { Port, RecordState, Risk, ServiceState } from '../../assembly/abi/codes';
+import { Port, RecordState, Risk } from '../../assembly/abi/codes';
 import { BLOCK_BYTES, SERVICE_FLAG_REPLAY, SERVICE_FLAG_SHADOW } from '../../assembly/abi/layout';
 import { Flow } from '../support/flow';
 import { SMALL } from '../support/wasm';

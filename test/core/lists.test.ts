@@ -32,7 +32,7 @@ function restart(world: World): void {
 const TWO = [{ handshakeWindow: 1 }, { address: '10.0.0.12', replica: '10.0.0.13' }];
 
 /** Each SYN that comes is answered and confirmed, whatever follows: the ports in their order. */
-function recoverAll(world: World, flows: readonly Flow[], first: readonly Sent[]): number[] {
+function recoverAll(flows: readonly Flow[], first: readonly Sent[]): number[] {
   const order: number[] = [];
   let pending = syns(first);
   while (pending.length > 0) {
@@ -131,7 +131,7 @@ for (const build of BUILDS) {
     one.primary.synAck().client.ack();
     const flows = [one, two, ...ports(3, 4).map((port) => established(world, port))];
     two.client.data(10);
-    t.deepEqual(recoverAll(world, flows, world.setState(ServiceState.Recovery)), [2, 1, 3, 4, 5, 6]);
+    t.deepEqual(recoverAll(flows, world.setState(ServiceState.Recovery)), [2, 1, 3, 4, 5, 6]);
   });
 
   test(`${build}: a connection whose client gives up while it waits leaves the others their turn`, (t) => {
@@ -144,7 +144,7 @@ for (const build of BUILDS) {
     t.is(syns(first)[0]?.srcPort, 3);
     flows[0]?.client.rst();
     flows[4]?.client.rst();
-    t.deepEqual(recoverAll(world, flows, first), [3, 2, 4]);
+    t.deepEqual(recoverAll(flows, first), [3, 2, 4]);
   });
 
   test(`${build}: handshakes that are not answered are repeated, whichever of them is done and used for something else`, (t) => {
@@ -202,6 +202,6 @@ for (const build of BUILDS) {
     t.is(world.refused(Reason.HalfOpenBudget), 12);
     const sent = world.setState(ServiceState.Recovery);
     t.is(again.toClient(sent).filter(({ flags, dstPort }) => flags === 'RA' && dstPort === 50).length, 1);
-    t.deepEqual(recoverAll(world, flows, sent), ports(1, 14));
+    t.deepEqual(recoverAll(flows, sent), ports(1, 14));
   });
 }

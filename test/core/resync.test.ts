@@ -56,6 +56,16 @@ for (const build of BUILDS) {
       t.deepEqual([risk, holeSeq, holeBytes], [Risk.InboundHole, known, first === 'client' ? client - known : 0]);
     });
 
+    test(`${build}: a record that has just been moved is not moved again for less (${first} first)`, (t) => {
+      const flow = new Flow(new World(build)).established();
+      miss(flow, first, GAP);
+      takeTurns(flow, first, 4);
+      miss(flow, first, GAP);
+      const before = flow.bytes();
+      takeTurns(flow, first, 3);
+      t.deepEqual(flow.bytes(), before);
+    });
+
     test(`${build}: what fits in between begins the count anew (${first} first)`, (t) => {
       const flow = new Flow(new World(build)).established();
       const { next } = flow.client;
