@@ -127,6 +127,7 @@ test('a primary whose cable was out keeps what it has to say of its old connecti
   segment.unplug(primary);
   await guard.hears(/"10\.77\.0\.2".*may have taken the address unheard/);
   await guard.hears(/"fd77::2".*may have taken the address unheard/);
+  await stage.forget();
   stage.take(backup);
   segment.replug(primary);
   await guard.hears(/"10\.77\.0\.2".*another host holds the address/);

@@ -127,6 +127,12 @@ export class Stage {
     return fresh.map(inTheName).filter((text) => text !== undefined);
   }
 
+  /** What was seen until now is nobody's concern: the neighbours that `provoke` made it look for are asked for once more. */
+  async forget(): Promise<void> {
+    const { frames } = await this.agent.ask<FramesMessage>('frames');
+    this.#shown = parseFrames(frames.map(({ hex }) => hex)).length;
+  }
+
   async #inject(family: 4 | 6, flags: string): Promise<void> {
     const frame = tcpFrame({
       srcMac: this.client.mac(),
