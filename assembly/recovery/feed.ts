@@ -55,7 +55,7 @@ const FEED_WINDOW_MAX: u32 = 0x20000000;
 const STACK_PIECE_BYTES: u32 = 61440;
 /**
  * Of a copy on its way to this host's stack: what is read, made into frames and copied by the kernel stays in the CPU's cache
- * [a replay of 256 MB: 64-72 ms of CPU with this, 78-90 with four times as much].
+ * [a replay of 256 MB: 95-111 ms of CPU with this, 113-120 with four times as much].
  */
 const STACK_WINDOW_BYTES: u32 = 262144;
 
