@@ -40,7 +40,8 @@ import { beginHandshake, enqueue, inHandshake, onReplicaHandshake } from './reco
 import { abandon, endCopyNow, lose } from './recovery/loss';
 import { flush, fromClient, fromReplica } from './recovery/proxy';
 import { acknowledgeSender, resetSender } from './recovery/reset';
-import { CONN_COPY, Connection, connectionAt, flowOf, NO_SERVICE, phaseOf, stateOf } from './tracker/connection';
+import { Connection, connectionAt, flowOf, NO_SERVICE, phaseOf, stateOf } from './tracker/connection';
+import { CONN_COPY } from './tracker/marks';
 import { admit, settleHalfOpen } from './tracker/admission';
 import { makeReady, takeReady } from './tracker/lists';
 import { isRecording } from './tracker/record';

@@ -10,7 +10,8 @@ import {
   SERVICE_FLAG_FALLBACK_RESUME,
 } from '../abi/layout';
 import { seqDiff, seqGe } from '../parser/seq';
-import { CONN_COPY, Connection, flowOf, lossOf, recordOf } from '../tracker/connection';
+import { Connection, flowOf, lossOf, recordOf } from '../tracker/connection';
+import { CONN_COPY } from '../tracker/marks';
 import { contiguous } from '../tracker/retained';
 import { Service } from '../tracker/service';
 

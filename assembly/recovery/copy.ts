@@ -22,18 +22,8 @@ import { CONNECTION_FLAG_HANDSHAKE, FLOW_FLAG_FIN, FLOW_FLAG_FIN_PENDING } from 
 import { count, refuse } from '../memory/counters';
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../parser/seq';
-import {
-  CONN_ACK_CLIENT,
-  CONN_ACK_REPLICA,
-  CONN_COPY,
-  CONN_COPY_FIN,
-  Connection,
-  flowOf,
-  lossOf,
-  phaseOf,
-  recordOf,
-  stateOf,
-} from '../tracker/connection';
+import { Connection, flowOf, lossOf, phaseOf, recordOf, stateOf } from '../tracker/connection';
+import { CONN_ACK_CLIENT, CONN_ACK_REPLICA, CONN_COPY, CONN_COPY_FIN } from '../tracker/marks';
 import { ListId, listActive, listQueued, makeReady, unlist } from '../tracker/lists';
 import { dropRecord, isRecording, releaseRead } from '../tracker/record';
 import { fillFrom, releaseAll } from '../tracker/retained';

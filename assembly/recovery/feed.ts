@@ -23,16 +23,8 @@ import { txHasRoom } from '../memory/transmit';
 import { TcpFlag } from '../parser/packet';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../parser/seq';
 import { causeLimit } from '../tracker/causes';
-import {
-  CONN_ACK_CLIENT,
-  CONN_ACK_REPLICA,
-  CONN_COPY,
-  CONN_SPILLED,
-  CONN_UNPROVEN,
-  Connection,
-  Flow,
-  flowOf,
-} from '../tracker/connection';
+import { Connection, Flow, flowOf } from '../tracker/connection';
+import { CONN_ACK_CLIENT, CONN_ACK_REPLICA, CONN_COPY, CONN_SPILLED, CONN_UNPROVEN } from '../tracker/marks';
 import { makeReady } from '../tracker/lists';
 import { isRecording } from '../tracker/record';
 import { contiguous, firstRetained, readRetained, releaseAll } from '../tracker/retained';

@@ -37,6 +37,7 @@ import { portMtu } from '../memory/ports';
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { seqDiff, seqGt, seqLt } from '../parser/seq';
 import { causeLimit } from '../tracker/causes';
+import { Connection, flowOf, phaseOf, stateOf } from '../tracker/connection';
 import {
   CONN_ACK_CLIENT,
   CONN_ASKED,
@@ -47,11 +48,7 @@ import {
   CONN_REPLICA_TS,
   CONN_REPLICA_WS,
   CONN_SPILLED,
-  Connection,
-  flowOf,
-  phaseOf,
-  stateOf,
-} from '../tracker/connection';
+} from '../tracker/marks';
 import { listActive, listQueued, makeReady, unlist } from '../tracker/lists';
 import { contiguous, releaseAll } from '../tracker/retained';
 import { Service } from '../tracker/service';

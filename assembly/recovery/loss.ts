@@ -7,19 +7,8 @@ import { FLOW_FLAG_FEEDING, FLOW_FLAG_FIN } from '../abi/layout';
 import { count } from '../memory/counters';
 import { TcpFlag } from '../parser/packet';
 import { seqGe, seqLt } from '../parser/seq';
-import {
-  CONN_COPY,
-  CONN_COPY_FIN,
-  CONN_RECOVERING,
-  CONN_RESET_CLIENT,
-  CONN_RESET_REPLICA,
-  Connection,
-  flowOf,
-  lossOf,
-  phaseOf,
-  recordOf,
-  stateOf,
-} from '../tracker/connection';
+import { Connection, flowOf, lossOf, phaseOf, recordOf, stateOf } from '../tracker/connection';
+import { CONN_COPY, CONN_COPY_FIN, CONN_RECOVERING, CONN_RESET_CLIENT, CONN_RESET_REPLICA } from '../tracker/marks';
 import { listActive, makeReady, unlist } from '../tracker/lists';
 import { dropRecord, loseRecord } from '../tracker/record';
 import { releaseAll } from '../tracker/retained';

@@ -13,15 +13,8 @@ import {
 import { refuse } from '../memory/counters';
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { seqDiff, seqGe, seqLe, seqLt, seqMax } from '../parser/seq';
-import {
-  CONN_ACK_CLIENT,
-  CONN_ACK_REPLICA,
-  CONN_REPLICA_WS,
-  Connection,
-  flowOf,
-  phaseOf,
-  stateOf,
-} from '../tracker/connection';
+import { Connection, flowOf, phaseOf, stateOf } from '../tracker/connection';
+import { CONN_ACK_CLIENT, CONN_ACK_REPLICA, CONN_REPLICA_WS } from '../tracker/marks';
 import { makeReady } from '../tracker/lists';
 import { Service } from '../tracker/service';
 import { track, wireWindow } from '../tracker/track';

@@ -15,7 +15,8 @@ import { Dir } from '../abi/codes';
 import { CONNECTION_FLAG_SACK, CONNECTION_FLAG_SACK_FORGED } from '../abi/layout';
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../parser/seq';
-import { CONN_COPY, Connection, flowOf } from '../tracker/connection';
+import { Connection, flowOf } from '../tracker/connection';
+import { CONN_COPY } from '../tracker/marks';
 
 /** The block that is told: left edge, right edge, network order. */
 const BLOCK: usize = memory.data(8, 4);

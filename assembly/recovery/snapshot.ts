@@ -22,19 +22,8 @@ import {
 } from '../abi/layout';
 import { Ptr, RX_SLOT } from '../memory/regions';
 import { seqLt } from '../parser/seq';
-import {
-  CONN_EDGE_TOLD,
-  CONN_REPLICA_ECN,
-  CONN_REPLICA_TS,
-  CONN_REPLICA_WS,
-  CONN_UNPROVEN,
-  Connection,
-  connectionAt,
-  Flow,
-  flowOf,
-  NO_SERVICE,
-  phaseOf,
-} from '../tracker/connection';
+import { Connection, connectionAt, Flow, flowOf, NO_SERVICE, phaseOf } from '../tracker/connection';
+import { CONN_EDGE_TOLD, CONN_REPLICA_ECN, CONN_REPLICA_TS, CONN_REPLICA_WS, CONN_UNPROVEN } from '../tracker/marks';
 import { findService, serviceAt } from '../tracker/service';
 import { addConnection, bindStackPort, findOnWire, removeConnection, usedRecords } from '../tracker/table';
 import { lose } from './loss';

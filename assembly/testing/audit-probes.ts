@@ -6,15 +6,8 @@ import { Counter, Loss, Phase, Reason, TcpState } from '../abi/codes';
 import { BLOCK_BYTES, CONNECTION_BYTES, CONNECTION_FLOWS, COUNTER_BYTES, NONE, SERVICE_LOSSES } from '../abi/layout';
 import { blocksBase, connectionCapacity, COUNTERS } from '../memory/regions';
 import { seqGt } from '../parser/seq';
-import {
-  CONN_BOUND,
-  CONN_RECOVERING,
-  Connection,
-  connectionAt,
-  NO_SERVICE,
-  phaseOf,
-  stateOf,
-} from '../tracker/connection';
+import { Connection, connectionAt, NO_SERVICE, phaseOf, stateOf } from '../tracker/connection';
+import { CONN_BOUND, CONN_RECOVERING } from '../tracker/marks';
 import { activeCount, halfOpenCount, ListId } from '../tracker/lists';
 import { Budget, Chain, recordedBytes, retainedBytes } from '../tracker/blocks';
 import { Service, serviceAt, serviceCount } from '../tracker/service';

@@ -9,7 +9,8 @@ import { CONNECTION_FLAG_HANDSHAKE, FLOW_FLAG_SPOKE, NONE } from '../abi/layout'
 import { refuse } from '../memory/counters';
 import { connectionCapacity, Ptr } from '../memory/regions';
 import { Packet } from '../parser/packet';
-import { CONN_COPY, Connection, connectionAt, flowOf, stateOf } from './connection';
+import { Connection, connectionAt, flowOf, stateOf } from './connection';
+import { CONN_COPY } from './marks';
 import { halfOpenCount, ListId, listHalfOpen, oldestHalfOpen, unlist } from './lists';
 import { addConnection, isOver, removeConnection, serviceOf, usedRecords } from './table';
 

@@ -9,7 +9,8 @@
  * Nothing can wait for ever that way, if the replica says what the primary said: the primary had sent `offset` bytes
  * knowing only what comes before `seq`. A replica that says less never reaches the client's position anyway.
  */
-import { CAUSE_BYTES, CONN_COPY_FIN, Connection } from './connection';
+import { CAUSE_BYTES, Connection } from './connection';
+import { CONN_COPY_FIN } from './marks';
 import { readRetained, releaseAll, releaseBefore, retain } from './retained';
 import { seqMin } from '../parser/seq';
 

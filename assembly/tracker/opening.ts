@@ -18,7 +18,8 @@ import {
 } from '../abi/layout';
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { seqGt, seqLe } from '../parser/seq';
-import { CONN_PENDING_SYN, Connection, Flow, flowOf, stateOf } from './connection';
+import { Connection, Flow, flowOf, stateOf } from './connection';
+import { CONN_PENDING_SYN } from './marks';
 import { beginRecord, dropRecord, keep, loseRecord } from './record';
 import { releaseAll } from './retained';
 

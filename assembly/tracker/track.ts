@@ -28,7 +28,8 @@ import {
 } from '../abi/layout';
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../parser/seq';
-import { CONN_COPY, Connection, Flow, flowOf, NO_SERVICE, phaseOf, stateOf } from './connection';
+import { Connection, Flow, flowOf, NO_SERVICE, phaseOf, stateOf } from './connection';
+import { CONN_COPY } from './marks';
 import { dropRecord, isRecording, keep, noteHeard, onAcknowledged } from './record';
 import { releaseAll } from './retained';
 import { forgetStrays, noteStray } from './resync';

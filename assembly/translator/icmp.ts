@@ -23,7 +23,8 @@ import {
   TCP_SRC_PORT,
 } from '../parser/headers';
 import { copyAddress, Packet } from '../parser/packet';
-import { CONN_BOUND, CONN_COPY, Connection, connectionAt } from '../tracker/connection';
+import { Connection, connectionAt } from '../tracker/connection';
+import { CONN_BOUND, CONN_COPY } from '../tracker/marks';
 import { serviceAt, Service } from '../tracker/service';
 import { findOnStack, findOnWire, stackPeerPtr } from '../tracker/table';
 import { headerBytes, linkBytes, putLink, replicaPort } from './segment';

@@ -45,7 +45,8 @@ import {
 } from '../parser/headers';
 import { copyAddress } from '../parser/packet';
 import { seqMax } from '../parser/seq';
-import { CONN_REPLICA_TS, Connection, flowOf, phaseOf } from '../tracker/connection';
+import { Connection, flowOf, phaseOf } from '../tracker/connection';
+import { CONN_REPLICA_TS } from '../tracker/marks';
 import { Service } from '../tracker/service';
 import { stackPeerPtr } from '../tracker/table';
 

@@ -60,7 +60,8 @@ import {
   putTimestamps,
   replicaPort,
 } from './segment';
-import { CONN_REPLICA_ECN, CONN_REPLICA_TS, Connection } from '../tracker/connection';
+import { Connection } from '../tracker/connection';
+import { CONN_REPLICA_ECN, CONN_REPLICA_TS } from '../tracker/marks';
 import { Service } from '../tracker/service';
 import { stackPeerPtr } from '../tracker/table';
 

@@ -5,7 +5,8 @@
 import { Dir } from '../abi/codes';
 import { CONNECTION_FLAG_HANDSHAKE, CONNECTION_FLAG_WINDOW_SCALE } from '../abi/layout';
 import { seqDiff, seqGt, seqMax } from '../parser/seq';
-import { CONN_COPY, CONN_EDGE_TOLD, CONN_REPLICA_WS, Connection, flowOf } from '../tracker/connection';
+import { Connection, flowOf } from '../tracker/connection';
+import { CONN_COPY, CONN_EDGE_TOLD, CONN_REPLICA_WS } from '../tracker/marks';
 import { NEAR } from '../tracker/record';
 
 /** What the client shifts the server's window field by. */
