@@ -80,7 +80,9 @@ for (const build of BUILDS) {
     const flow = live();
     const from = flow.client.next;
     const own: [number, number] = [from + 5 * SIZE, from + 6 * SIZE];
-    pass(flow, from, 1).take().stack.ack({ ack: from, options: [nop(), nop(), sack(own)] });
+    pass(flow, from, 1)
+      .take()
+      .stack.ack({ ack: from, options: [nop(), nop(), sack(own)] });
     t.deepEqual(flow.toClient()[0]?.sack, [own]);
   });
 
