@@ -124,7 +124,7 @@ export function forward(c: Connection, s: Service, p: Packet, toward: Dir, field
 function translate(c: Connection, s: Service, p: Packet, toward: Dir, field: u32, anew: bool): Reason {
   if (p.payloadLength < p.payloadWire) return Reason.TruncatedPayload;
   const port = toward == Dir.Inbound ? replicaPort(s) : Port.Wire;
-  const merged = port == Port.Wire && p.payloadWire > maxPayload(c, s, toward) - sackBytesFor(c, p, toward);
+  const merged = port == Port.Wire && p.payloadWire > maxPayload(c, s, toward) - sackBytes(sackBlocksFor(c, p, toward));
   const lacksTimestamps =
     toward == Dir.Outbound &&
     carriesTimestamps(c, toward) &&
@@ -142,8 +142,8 @@ function translate(c: Connection, s: Service, p: Packet, toward: Dir, field: u32
 /** New segments of at most the receiver's MSS from the payload of one. FIN and PSH go with the last, CWR with the first. */
 function rebuild(c: Connection, s: Service, p: Packet, toward: Dir, field: u32): Reason {
   const blocks = sackBlocksFor(c, p, toward);
-  const sackBytes = sackBytesFor(c, p, toward);
-  const mss = maxPayload(c, s, toward) - sackBytes;
+  const more = sackBytes(blocks);
+  const mss = maxPayload(c, s, toward) - more;
   const lastOnly: u32 = TcpFlag.Fin | TcpFlag.Psh;
   const kept = p.flags & ~(<u32>TcpFlag.Urg) & ~(isEcnUnknown(c, toward) ? ECN_FLAGS : 0);
   const hasTimestamps = carriesTimestamps(c, toward) && (p.options & OptionBit.Timestamps) != 0;
@@ -154,12 +154,12 @@ function rebuild(c: Connection, s: Service, p: Packet, toward: Dir, field: u32):
     const last = offset + n == p.payloadWire;
     let flags = last ? kept : kept & ~lastOnly;
     if (offset > 0) flags &= ~(<u32>TcpFlag.Cwr);
-    const at = openSegment(c, s, toward, flags, p.seq + offset, p.ack, field, n, sackBytes);
+    const at = openSegment(c, s, toward, flags, p.seq + offset, p.ack, field, n, more);
     if (at == 0) return Reason.TxQueueFull;
     keepTrafficClass(p.l3);
     // Its own, not the latest: an old duplicate has to look old (RFC 7323 5), an echo tells of the segment it answers.
-    if (hasTimestamps) putTimestamps(at - sackBytes - TIMESTAMPS_BYTES, p.tsval, p.tsecr);
-    if (blocks > 0) copySack(c, p, toward, at - sackBytes, blocks);
+    if (hasTimestamps) putTimestamps(at - more - TIMESTAMPS_BYTES, p.tsval, p.tsecr);
+    if (blocks > 0) copySack(c, p, toward, at - more, blocks);
     memory.copy(at, p.payload + offset, n);
     if (!closeSegment(sum(at, n, 0))) return Reason.TxQueueFull;
     offset += n;
@@ -282,9 +282,8 @@ function sackBlocksFor(c: Connection, p: Packet, toward: Dir): u32 {
   return min<u32>(p.sackCount, carriesTimestamps(c, toward) ? SACK_BLOCKS_BESIDE_TIMESTAMPS : SACK_BLOCKS_ALONE);
 }
 
-/** The same with all that belongs to them: a payload has to leave room for options (RFC 9293 3.7.1). */
-function sackBytesFor(c: Connection, p: Packet, toward: Dir): u32 {
-  const blocks = sackBlocksFor(c, p, toward);
+/** Bytes of the option with that many blocks and its padding, for which a payload has to leave room (RFC 9293 3.7.1). */
+function sackBytes(blocks: u32): u32 {
   return blocks > 0 ? SACK_HEADER_BYTES + blocks * SACK_BLOCK_BYTES : 0;
 }
 

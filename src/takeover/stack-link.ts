@@ -17,7 +17,7 @@
  *   end's, so that this host's own stack ignores what comes out there.
  * - no address on either end, and no IPv6 at all on the tap end: nothing of the host's own uses the link.
  * - MTU 65535 on both ends and that of the wire in the route: frames that receive offload has merged can be injected
- *   whole, and what the replica sends still fits the wire.
+ *   whole, and the segments that the replica's frames are made of still fit the wire.
  * - `gso_max_size`: the stack leaves the cutting of what it sends to the link, and its checksums too. A frame costs the
  *   daemon about the same whatever its length, and the core cuts it to the client's MSS or, withheld, takes it whole
  *   [a replica that says 256 MB again: 555-750 ms of CPU in frames of the MTU, 200-250 ms so]. Not larger: each slot of
