@@ -1,7 +1,7 @@
 /** Connections that are idle, half-closed or just closing when the primary dies. */
 import test from 'ava';
 import { openLab } from './lab';
-import { crash, fallSilent, goOn, nothing } from './scenario';
+import { crash, endsAroundTheCut, fallSilent, goOn, nothing } from './scenario';
 import type { ServiceStat } from './vocabulary';
 
 const CONNECTIONS = 20;
@@ -52,17 +52,7 @@ test('the client has closed its side and waits for an answer', async (t) => {
 });
 
 test('clients close before, while and after the primary dies', async (t) => {
-  let finished: Promise<void> | undefined;
-  await crash(t, {
-    client: { connections: 200, interval: 10 },
-    cut: async ({ lab, clients }) => {
-      finished = lab.finish(clients, 600);
-      await lab.until(clients, 'the first ends', ({ done }) => done > 30);
-      lab.cut();
-    },
-    after: nothing,
-    finish: async () => finished,
-  });
+  await crash(t, { client: { connections: 200, interval: 10 }, ...endsAroundTheCut() });
 });
 
 test('clients that die while nobody serves are ended at the replica', async (t) => {

@@ -154,6 +154,20 @@ export function uploads(bytes: number, connections = 4): CrashOptions {
   };
 }
 
+/** Clients end their streams one after the other: some before the cable is pulled, some while nobody serves, some afterwards. */
+export function endsAroundTheCut(): CrashOptions {
+  let finished: Promise<void> | undefined;
+  return {
+    cut: async ({ lab, clients }) => {
+      finished = lab.finish(clients, 600);
+      await lab.until(clients, 'the first ends', ({ done }) => done > 30);
+      lab.cut();
+    },
+    after: nothing,
+    finish: async () => finished,
+  };
+}
+
 function pullCable({ lab }: Crash): void {
   lab.cut();
 }

@@ -65,7 +65,7 @@ export const plan: fc.Arbitrary<Plan> = fc.record({
   stackMtu: fc.constantFrom(65535, 65535, 1500),
 });
 
-/** Who answers a SYN may agree to what it offers, and to nothing else. */
+/** Who answers a SYN may agree to what it offers, and to nothing else. The other way round: what the offer comes to. */
 function answering(answer: Required<Offer>, asked: Required<Offer>): Required<Offer> {
   return {
     ...answer,
@@ -73,17 +73,6 @@ function answering(answer: Required<Offer>, asked: Required<Offer>): Required<Of
     sack: asked.sack && answer.sack,
     tsval: asked.tsval === undefined ? undefined : answer.tsval,
     ecn: asked.ecn && answer.ecn,
-  };
-}
-
-/** What client and primary have in common, which is what the replica is asked for. */
-function common(client: Required<Offer>, primary: Required<Offer>): Required<Offer> {
-  return {
-    ...client,
-    windowShift: primary.windowShift === undefined ? undefined : client.windowShift,
-    sack: client.sack && primary.sack,
-    tsval: primary.tsval === undefined ? undefined : client.tsval,
-    ecn: client.ecn && primary.ecn,
   };
 }
 
@@ -116,7 +105,8 @@ export function worldOf(build: Build, { isIpv6, isRemote, stackMtu }: Plan): Wor
 export function move(build: Build, drawn: Plan): Moved {
   const { isIpv6, isRemote, story, bytes } = drawn;
   const primary = answering(drawn.primary, drawn.client);
-  const asked = common(drawn.client, primary);
+  // What client and primary have in common.
+  const asked = answering(drawn.client, primary);
   // Blocks in the place of a replica without SACK are no translation: test/core/selective.test.ts.
   const replica = { ...answering(drawn.replica, asked), sack: asked.sack };
   const [client, server, replicaAddress] = isIpv6 ? HOSTS[6] : HOSTS[4];

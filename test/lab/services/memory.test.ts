@@ -4,7 +4,7 @@
  */
 import test from 'ava';
 import type { CrashOptions } from '../scenario';
-import { answersUnderWay, crash, fallSilent, goOn, nothing, workAll } from '../scenario';
+import { answersUnderWay, crash, endsAroundTheCut, fallSilent, goOn, nothing, workAll } from '../scenario';
 import type { ServiceStat } from '../vocabulary';
 import { conversations, pacedUploads } from './memory';
 
@@ -89,18 +89,7 @@ for (const recovery of ['replay', 'shadow'] as const) {
   });
 
   test(`${recovery}: clients close before, while and after the primary dies`, async (t) => {
-    let finished: Promise<void> | undefined;
-    await crash(t, {
-      ...conversations(100),
-      daemon: { recovery },
-      cut: async ({ lab, clients }) => {
-        finished = lab.finish(clients, 600);
-        await lab.until(clients, 'the first ends', ({ done }) => done > 30);
-        lab.cut();
-      },
-      after: nothing,
-      finish: async () => finished,
-    });
+    await crash(t, { ...conversations(100), ...endsAroundTheCut(), daemon: { recovery } });
   });
 }
 
