@@ -20,8 +20,9 @@
  *   whole, and the segments that the replica's frames are made of still fit the wire.
  * - `gso_max_size`: the stack leaves the cutting of what it sends to the link, and its checksums too. A frame costs the
  *   daemon about the same whatever its length, and the core cuts it to the client's MSS or, withheld, takes it whole
- *   [a replica that says 256 MB again: 555-750 ms of CPU in frames of the MTU, 200-250 ms so]. Not larger: each slot of
- *   the capture's ring has room for the largest frame.
+ *   [a replica that says 256 MB again: 555-750 ms of CPU in frames of the MTU, 200-470 ms so; how long it takes is the
+ *   replica's congestion control, see bench/RESULTS.md]. Not larger: each slot of the capture's ring has room for the
+ *   largest frame.
  */
 import { EnvironmentError } from '../errors';
 import { type Change, type Family, readSysctl, ruleArguments, writeSysctl } from './change';
