@@ -225,7 +225,9 @@ export const enum Reason {
   BadIpOption = 42,
   /** The replica's output, of which the client is to see nothing yet. */
   Withheld = 43,
-  Count = 44,
+  /** The replica's output behind bytes of it that were not seen: it has to repeat it. */
+  WithheldGap = 44,
+  Count = 45,
 }
 
 /** Counters that are not refusals; they follow the Reason counters in the counter region. */

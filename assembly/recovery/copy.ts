@@ -110,10 +110,10 @@ export function fromWithheld(c: Connection, s: Service, p: Packet, nowMs: u32): 
     noteReplicaEdge(c, p, replicaWindow(c, p));
     noteRead(c, s, p.ack - c.d1, nowMs);
   }
-  if (p.segmentLength > 0) takeOutput(c, s, p, nowMs);
+  const reason = p.segmentLength > 0 ? takeOutput(c, s, p, nowMs) : Reason.Withheld;
   compareEnds(c, s);
   settleCopy(c, s, nowMs);
-  return refuse(Reason.Withheld);
+  return refuse(reason);
 }
 
 /** The replica has acknowledged client bytes. */
@@ -129,23 +129,25 @@ function noteRead(c: Connection, s: Service, ack: u32, nowMs: u32): void {
 }
 
 /** The next bytes of the replica's stream, as far as they are next. */
-function takeOutput(c: Connection, s: Service, p: Packet, nowMs: u32): void {
+function takeOutput(c: Connection, s: Service, p: Packet, nowMs: u32): Reason {
   c.mark(CONN_ACK_REPLICA);
   makeReady(c);
   const known = seqDiff(c.copyNext, p.seq - c.d2);
-  // Before it something is missing, which the acknowledgement asks for; or all of it is known.
-  if (known < 0 || c.marked(CONN_COPY_FIN) || known >= <i32>p.segmentLength) return;
+  if (c.marked(CONN_COPY_FIN) || known >= <i32>p.segmentLength) return Reason.Withheld;
+  // The acknowledgement asks for what is missing before it.
+  if (known < 0) return Reason.WithheldGap;
   const fresh = p.payloadLength - <u32>known;
   const taken = withhold(c, s, p.payload + <u32>known, fresh);
   c.copyNext += taken;
   c.copyOffset += taken;
   if (s.isTakenOver) c.copyMs = nowMs + PATIENCE_MS;
-  if (taken < fresh || (p.flags & TcpFlag.Fin) == 0) return;
+  if (taken < fresh || (p.flags & TcpFlag.Fin) == 0) return Reason.Withheld;
   c.copyNext++;
   c.mark(CONN_COPY_FIN);
-  if (s.isTakenOver) return;
+  if (s.isTakenOver) return Reason.Withheld;
   c.copyMs = nowMs + CLOSE_GRACE_MS;
   watch(c);
+  return Reason.Withheld;
 }
 
 /** Puts the copy on the list that the short timer looks at. */

@@ -121,6 +121,7 @@ export const REASON_NAMES = {
   [Reason.UnsolicitedSynAck]: 'unsolicited-syn-ack',
   [Reason.BadIpOption]: 'bad-ip-option',
   [Reason.Withheld]: 'withheld',
+  [Reason.WithheldGap]: 'withheld-gap',
 } as const satisfies NameTable<Reason, Reason.Count>;
 
 export const COUNTER_NAMES = {

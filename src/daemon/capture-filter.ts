@@ -35,6 +35,9 @@ export function stackFilter(hostMac: string): string {
   return `ether src ${hostMac} and (tcp or icmp or (icmp6 and ip6[40] < 128))`;
 }
 
+/** Of a port that only sends: no frame is shorter than its header. */
+export const NO_FRAME = 'less 1';
+
 function unique(addresses: readonly string[]): string[] {
   return [...new Set(addresses)];
 }

@@ -5,18 +5,21 @@ import { parseMac } from '../core/address';
 import { EnvironmentError } from '../errors';
 import { codeOf } from '../reason';
 import { PcapPort } from '../sniffer/pcap-port';
+import { SplitPort } from '../sniffer/split-port';
 import { run } from '../takeover/command';
 import { canonicalAddress, readInterface, readLocalAddresses, resolveMac } from '../takeover/discover';
 import { type HostNetwork, type HostNetworkPlan, adoptHostNetwork, setUpHostNetwork } from '../takeover/host-network';
 import { Journal, type UndoFailure } from '../takeover/journal';
 import { STACK_FRAME_BYTES, type StackLink } from '../takeover/stack-link';
 import { backlogFor, parseListeners } from './backlog';
-import { stackFilter, wireFilter } from './capture-filter';
+import { NO_FRAME, stackFilter, wireFilter } from './capture-filter';
 import type { Config, Logger } from './contract';
 import type { Machine, OpenPort } from './machine';
 
 /** Of the private link. Arbitrary: room for 4,000 frames, of which the stack sends one or two for each that it is sent. */
 const STACK_BUFFER_BYTES = 64 * 1024 * 1024;
+/** Of a port that only sends. libpcap wants room for a frame. */
+const UNUSED_BUFFER_BYTES = 1024 * 1024;
 /** Of an IP packet, on the private link: what its ends are made for. */
 const STACK_MTU = 65535;
 /** Ethernet header and two tags, rounded up. */
@@ -76,16 +79,14 @@ export class LinuxMachine implements Machine {
   }
 
   async openStack(): Promise<OpenPort> {
-    const { tap, hostMac, gatewayMac, mtu } = await this.#stackLink();
+    const { host, tap, hostMac, gatewayMac, mtu } = await this.#stackLink();
     const mac = bytesOf(gatewayMac);
-    const port = new PcapPort(tap, {
-      filter: stackFilter(hostMac),
-      bufferBytes: STACK_BUFFER_BYTES,
-      snapLength: Math.max(mtu, STACK_FRAME_BYTES) + LINK_HEADER_BYTES,
-      promiscuous: true,
-      mtu: STACK_MTU,
-      mac,
-    });
+    const snapLength = Math.max(mtu, STACK_FRAME_BYTES) + LINK_HEADER_BYTES;
+    const common = { snapLength, promiscuous: false, mtu: STACK_MTU, mac };
+    // Not on the tap end, where frames arrive out of order: see stack-link.ts.
+    const capturer = new PcapPort(host, { ...common, filter: stackFilter(hostMac), bufferBytes: STACK_BUFFER_BYTES });
+    const sender = new PcapPort(tap, { ...common, filter: NO_FRAME, bufferBytes: UNUSED_BUFFER_BYTES });
+    const port = new SplitPort(capturer, sender);
     return { port, mtu: STACK_MTU, mac, peerMac: bytesOf(hostMac) };
   }
 

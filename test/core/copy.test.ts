@@ -203,6 +203,48 @@ for (const build of BUILDS) {
     isUnheard(t, flow);
   });
 
+  test(`${build}: a replica that has much to say again is granted 256 KiB of it at a time`, (t) => {
+    const flow = replay(build, {
+      clientOffer: { windowShift: 7, window: 60_000 },
+      primaryOffer: { windowShift: 7 },
+      replicaOffer: { windowShift: 7 },
+    }).established();
+    const told = (): number => {
+      const last = flow.toReplica(flow.all).at(-1);
+      return ((last?.window ?? 0) << 7) - 262_144;
+    };
+    for (let i = 0; i < 300; i++) {
+      flow.primary.data(1000);
+      flow.client.ack();
+    }
+    flow.crash().accept().drainToReplica();
+    flow.stack.data(1000);
+    t.is(told(), 0);
+    for (let i = 1; i < 299; i++) flow.stack.data(1000);
+    t.is(told(), 0);
+    // Then the client's whole window is the replica's.
+    flow.stack.data(1000);
+    t.is(flow.record().phase, Phase.Live);
+    t.is(told(), (60_000 << 7) - 262_144);
+  });
+
+  test(`${build}: output behind a gap is asked for again, and taken in its order`, (t) => {
+    const flow = shadow(build).shadowed();
+    flow.stack.data('first ');
+    const [first, second] = [flow.stack.next, flow.stack.next + 7];
+    flow.stack.next = second;
+    flow.stack.data('third');
+    t.is(flow.world.refused(Reason.WithheldGap), 1);
+    t.is(flow.toReplica().at(-1)?.ack, first);
+    flow.stack.next = first;
+    flow.stack.data('second ').stack.data('third');
+    t.is(flow.toReplica().at(-1)?.ack, second + 5);
+    t.is(flow.world.refused(Reason.WithheldGap), 1);
+    flow.primary.data('first second third');
+    t.deepEqual(flow.record().diverged, [0, 0]);
+    isUnheard(t, flow);
+  });
+
   test(`${build}: the replica's clock is echoed to it while withheld, and never runs backwards for the client`, (t) => {
     const flow = shadow(build, {
       clientOffer: { tsval: 5000 },

@@ -125,6 +125,12 @@ const CASES: Partial<Record<Reason, Case>> = {
     // The first answer completes its handshake: it is output already.
     flow.confirm();
   },
+  [Reason.WithheldGap]: (world) => {
+    world.addService({ address: '10.0.0.7', ports: [7000], flags: SERVICE_FLAG_SHADOW });
+    const flow = new Flow(world, { server: '10.0.0.7', service: 1 }).shadowed();
+    flow.stack.next += 1;
+    flow.stack.data('behind');
+  },
   [Reason.BadIpOption]: wire(tcpFrame({ ipOptions: Uint8Array.of(131, 7, 4, 10, 0, 0, 1) })),
 };
 

@@ -130,7 +130,7 @@ export function answersUnderWay(record: number, connections = 10): CrashOptions 
 }
 
 /** Waits until every client has received that many more bytes than any had. */
-async function answered({ lab, clients }: Crash, bytes: number): Promise<void> {
+export async function answered({ lab, clients }: Crash, bytes: number): Promise<void> {
   const { receivedMax } = await clients.ask<ClientStat>('stat');
   await lab.until(clients, 'more answers', ({ receivedMin }) => receivedMin > receivedMax + bytes);
 }

@@ -8,6 +8,7 @@ import { MemoryPort } from '../../src/sniffer/memory-port';
 import { PcapFileWriter } from '../../src/sniffer/pcap-file';
 import type { PacketPort } from '../../src/sniffer/port';
 import { RecorderPort } from '../../src/sniffer/recorder';
+import { SplitPort } from '../../src/sniffer/split-port';
 import { parseCapture } from '../lab/pcap';
 import { tcpFrame } from '../support/frames';
 
@@ -50,6 +51,25 @@ test('a memory port keeps copies of what is sent and counts what it could not ta
   port.full = true;
   t.false(port.send(frame));
   t.is(port.stats().sendFailed, 1);
+});
+
+test('of a split port, what one end captures is shown, and what is sent leaves by the other', (t) => {
+  const capturer = new MemoryPort();
+  const sender = new MemoryPort();
+  const port = new SplitPort(capturer, sender);
+  const shown = listen(port);
+  capturer.deliver(Uint8Array.of(1));
+  sender.deliver(Uint8Array.of(2));
+  t.deepEqual(shown, [1]);
+  t.true(port.send(Buffer.of(3)));
+  sender.full = true;
+  t.false(port.send(Buffer.of(4)));
+  t.deepEqual(sender.sent, [Uint8Array.of(3)]);
+  t.deepEqual(capturer.sent, []);
+  t.deepEqual(port.stats(), { received: 1, dropped: 0, sent: 1, sendFailed: 1 });
+  port.close();
+  capturer.deliver(Uint8Array.of(5));
+  t.deepEqual(shown, [1]);
 });
 
 /** What comes out when 200 numbered frames go in, by both ways. */

@@ -6,6 +6,7 @@ import test from 'ava';
 import type { ConnectionReport, FailoverReport, StatusReport } from '../../../src/daemon/contract';
 import { SERVICE } from '../daemon';
 import { openLab } from '../lab';
+import { METRICS, metricsOf } from '../metrics';
 
 const MIGWARE = resolve('build/migware.js');
 const CONNECTIONS = 30;
@@ -14,7 +15,7 @@ test('status, connections, metrics and failover agree before and after', async (
   const lab = await openLab(t, { service: { backlog: 1024 } });
   // A probe that sees nothing: the fail-over is left to the operator.
   const service = '[[service.probe]]\nkind = "exec"\ncommand = "true"';
-  const daemon = lab.daemon({ top: 'metrics = "127.0.0.1:9464"', service });
+  const daemon = lab.daemon({ top: `metrics = "${METRICS}"`, service });
   await daemon.start();
   const clients = await lab.connect({ connections: CONNECTIONS, interval: 20 });
   await daemon.until('all are tracked', ({ connections }) => connections.tracked === CONNECTIONS);
@@ -34,8 +35,8 @@ test('status, connections, metrics and failover agree before and after', async (
     return stdout;
   };
   const json = (...args: string[]): unknown => JSON.parse(run(...args, '--json'));
-  const get = 'fetch("http://127.0.0.1:9464/metrics").then((answer) => answer.text()).then(console.log)';
-  const metrics = () => lab.backup.run(process.execPath, '-e', get).split('\n');
+  const metric = (name: string, labels: string) =>
+    metricsOf(lab.backup).get(`migware_${name}{service="${SERVICE}"${labels}}`);
   const serviceNow = () => (json('status') as StatusReport).services[0];
 
   t.regex(
@@ -48,8 +49,8 @@ test('status, connections, metrics and failover agree before and after', async (
   t.true(
     direct.every(({ service, state, phase }) => `${service} ${state} ${phase}` === `${SERVICE} established direct`),
   );
-  t.true(metrics().includes(`migware_connections{service="${SERVICE}",kind="tracked"} ${CONNECTIONS}`));
-  t.true(metrics().includes(`migware_service_state{service="${SERVICE}",state="normal"} 1`));
+  t.is(metric('connections', ',kind="tracked"'), CONNECTIONS);
+  t.is(metric('service_state', ',state="normal"'), 1);
 
   lab.cut();
   const failover = json('failover', SERVICE) as FailoverReport;
@@ -62,8 +63,8 @@ test('status, connections, metrics and failover agree before and after', async (
   t.true(moved.every(({ phase, recovered }) => phase === 'live' && recovered));
   t.regex(run('connections'), /established +replica /);
   t.regex(run('status'), new RegExp(`^${SERVICE} +proxy `, 'm'));
-  t.true(metrics().includes(`migware_service_state{service="${SERVICE}",state="proxy"} 1`));
-  t.true(metrics().includes(`migware_connections_recovered_total{service="${SERVICE}"} ${CONNECTIONS}`));
+  t.is(metric('service_state', ',state="proxy"'), 1);
+  t.is(metric('connections_recovered_total', ''), CONNECTIONS);
   await lab.finish(clients);
   t.deepEqual((await lab.judge()).problems, []);
   t.deepEqual(await daemon.stop(), []);
