@@ -1,7 +1,6 @@
 /** A download of 200 MB, its client reading at its own pace, whose server dies on the way. */
 import { openSync, closeSync, writeSync } from 'node:fs';
 import test from 'ava';
-import { PORT } from '../lab';
 import { pattern } from '../pattern';
 import { endure } from './failover';
 import { nginx } from './http';
@@ -14,7 +13,7 @@ const PIECE_BYTES = 20_000_000;
 const download: Use = async (client) => {
   const file = client.file('large');
   // So that the cut comes somewhere on the way, while bytes flow.
-  const curl = client.start('curl', '-sSf', '--limit-rate', '60M', '-o', file, `http://${client.address}:${PORT}/huge`);
+  const curl = client.start('curl', '-sSf', '--limit-rate', '60M', '-o', file, `http://${client.authority}/huge`);
   await client.dies(curl, 'received', BYTES / 4);
   await succeeds(curl);
   sameFile(file, `${client.shared}/huge`);

@@ -25,6 +25,7 @@ export interface Trial {
   readonly uses?: readonly Use[];
   /** Its faults begin with the cut. */
   readonly clientCable?: LabOptions['clientCable'];
+  readonly family?: LabOptions['family'];
 }
 
 /** One client for each moment that the service's table names. */
@@ -54,8 +55,8 @@ export async function endure(t: ExecutionContext, service: RealService, trial: T
 
 /** Starts the service twice, and the daemon. */
 export async function openStage(t: ExecutionContext, service: RealService, trial: Trial): Promise<Stage> {
-  const { clientCable } = trial;
-  const lab = await openLab(t, { service: null, ...(clientCable && { clientCable }) });
+  const { clientCable, family } = trial;
+  const lab = await openLab(t, { service: null, ...(clientCable && { clientCable }), ...(family && { family }) });
   const stage = new Stage(lab, service, trial);
   t.teardown(async () => {
     if (!t.passed) t.log(await stage.explanation());

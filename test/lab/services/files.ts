@@ -3,11 +3,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { PORT } from '../lab';
 import { pattern } from '../pattern';
 import type { RealService } from './real-service';
-import { MIDDLE_BYTES, TRANSFER_BYTES, contents, sameFile, succeeds } from './real-service';
+import { MIDDLE_BYTES, TRANSFER_BYTES, contents, exchange, sameFile, succeeds } from './real-service';
 
 export const rsync: RealService = {
   name: 'rsync',
-  crowd: 40,
+  crowd: 200,
   prepare: (shared) => {
     writeFileSync(`${shared}/large`, pattern(1, 0, TRANSFER_BYTES));
   },
@@ -26,9 +26,19 @@ export const rsync: RealService = {
     );
   },
   uses: {
+    idle: async (client) => {
+      // Greeted by both sides, and asked for nothing yet.
+      const nc = client.start('nc.openbsd', client.address, String(PORT));
+      await exchange(nc, '@RSYNCD: 31.0', /^@RSYNCD: 3/);
+      await client.cut();
+      await client.over();
+      await exchange(nc, '#list', /^upload\s/);
+      await nc.hears(/^@RSYNCD: EXIT$/);
+      await succeeds(nc);
+    },
     'in the middle of an answer': async (client) => {
       const file = client.file('large');
-      const rsync = client.start('rsync', '-a', `rsync://${client.address}:${PORT}/content/large`, file);
+      const rsync = client.start('rsync', '-a', `rsync://${client.authority}/content/large`, file);
       await client.dies(rsync, 'received', MIDDLE_BYTES);
       await succeeds(rsync);
       sameFile(file, `${client.shared}/large`);
@@ -37,7 +47,7 @@ export const rsync: RealService = {
       const file = client.file('upload');
       writeFileSync(file, contents(client));
       const to = `upload/${client.index}`;
-      const rsync = client.start('rsync', '-a', file, `rsync://${client.address}:${PORT}/${to}`);
+      const rsync = client.start('rsync', '-a', file, `rsync://${client.authority}/${to}`);
       await client.dies(rsync, 'sent', MIDDLE_BYTES);
       await succeeds(rsync);
       sameFile(`${client.serving.directory}/${to}`, file);

@@ -41,7 +41,7 @@ const halfARequest: Use = async (client) => {
 
 const download: Use = async (client) => {
   const file = client.file('large');
-  const curl = client.start('curl', '-sSf', '-o', file, `http://${client.address}:${PORT}/large`);
+  const curl = client.start('curl', '-sSf', '-o', file, `http://${client.authority}/large`);
   await client.dies(curl, 'received', MIDDLE_BYTES);
   await succeeds(curl);
   sameFile(file, `${client.shared}/large`);
@@ -52,7 +52,7 @@ const upload: Use = async (client) => {
   const file = client.file('upload');
   writeFileSync(file, pattern(1000 + client.index, 0, TRANSFER_BYTES));
   const path = `upload/${client.index}`;
-  const args = ['-H', 'Expect:', '-T', file, `http://${client.address}:${PORT}/${path}`];
+  const args = ['-H', 'Expect:', '-T', file, `http://${client.authority}/${path}`];
   const curl = client.start('curl', '-sSf', ...args);
   await client.dies(curl, 'sent', MIDDLE_BYTES);
   await succeeds(curl);
@@ -75,7 +75,7 @@ export const nginx: RealService = {
       http {
         access_log off; ${temporary.join(' ')}
         server {
-          listen ${PORT}; root ${shared};
+          listen ${PORT}; listen [::]:${PORT}; root ${shared};
           location /upload/ { root ${directory}; dav_methods PUT; client_max_body_size 0; }
         }
       }`,
@@ -93,7 +93,8 @@ export const lighttpd: RealService = {
     writeFileSync(
       `${directory}/lighttpd.conf`,
       // A crowd takes longer to come together than the 5 s for which an idle client may stay by default.
-      `server.port = ${PORT}\nserver.document-root = "${shared}"\nserver.max-keep-alive-idle = 60\n`,
+      `server.port = ${PORT}\nserver.document-root = "${shared}"\nserver.max-keep-alive-idle = 60\n` +
+        `$SERVER["socket"] == "[::]:${PORT}" { }\n`,
     );
     return host.start('lighttpd', 'lighttpd', '-D', '-f', `${directory}/lighttpd.conf`);
   },

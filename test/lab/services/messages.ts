@@ -45,7 +45,7 @@ export const mosquitto: RealService = {
   start: ({ host, directory }) => {
     const file = `${directory}/mosquitto.conf`;
     const log = 'log_dest stderr\nlog_type error\nlog_type information\nlog_type subscribe\n';
-    writeFileSync(file, `listener ${PORT} 0.0.0.0\nallow_anonymous true\npersistence false\n${log}`);
+    writeFileSync(file, `listener ${PORT}\nallow_anonymous true\npersistence false\n${log}`);
     return host.start('mosquitto', 'mosquitto', '-c', file);
   },
   uses: {
@@ -96,7 +96,7 @@ async function master(client: Client): Promise<Program> {
 
 export const modbus: RealService = {
   name: 'modbus-serial',
-  crowd: 30,
+  crowd: 200,
   ready: /^serving$/,
   start: ({ host }) => host.start('modbus', process.execPath, programOf('modbus-slave'), String(PORT)),
   uses: {

@@ -11,7 +11,7 @@ const server = new ServerTCP(
       registers.set(address, value);
     },
   },
-  { host: '0.0.0.0', port: Number(port), unitID: 1 },
+  { host: '::', port: Number(port), unitID: 1 },
 );
 server.on('initialized', () => {
   process.stdout.write('serving\n');

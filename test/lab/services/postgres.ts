@@ -38,7 +38,7 @@ function initialise(shared: string, method: string): void {
 
 function postgres(method: string): Omit<RealService, 'name' | 'uses'> {
   return {
-    crowd: 40,
+    crowd: 200,
     ready: /database system is ready to accept connections/,
     prepare: (shared) => {
       initialise(shared, method);
@@ -52,6 +52,7 @@ function postgres(method: string): Omit<RealService, 'name' | 'uses'> {
         unix_socket_directories: '',
         fsync: 'off',
         shared_buffers: '16MB',
+        max_connections: '250',
         autovacuum: 'off',
       };
       const options = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]);

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import type { Host } from '../../../src/demo/network';
 import type { Program } from '../../../src/demo/program';
 import { PORT, reached } from '../lab';
@@ -65,8 +66,11 @@ export interface Surroundings {
   over(): Promise<void>;
 }
 
-/** How long a program may take to its end before that is called a hang. */
-const HANG_MS = 60_000;
+/**
+ * How long a program may take to its end before that is called a hang. A crowd comes together in up to a minute, and whoever had
+ * his segments held up all that time repeats them after as long again, 120 s at most (RFC 6298 2.5 allows 60 s or more).
+ */
+const HANG_MS = 150_000;
 
 export class Client {
   constructor(
@@ -79,6 +83,11 @@ export class Client {
 
   get address(): string {
     return this.lab.address;
+  }
+
+  /** The service in a URL. */
+  get authority(): string {
+    return `${isIPv6(this.address) ? `[${this.address}]` : this.address}:${PORT}`;
   }
 
   get shared(): string {

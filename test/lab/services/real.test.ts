@@ -12,6 +12,10 @@ for (const recovery of ['replay', 'shadow'] as const) {
       await endure(t, service, { daemon: { recovery } });
     });
 
+    test(`${service.name}, ${recovery}: one client of each kind goes on over IPv6`, async (t) => {
+      await endure(t, service, { daemon: { recovery }, family: 6 });
+    });
+
     test(`${service.name}, ${recovery}: ${service.crowd} clients whose frames get lost from the cut on go on`, async (t) => {
       await endure(t, service, {
         daemon: { recovery },

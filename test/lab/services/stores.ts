@@ -54,7 +54,7 @@ export const memcached: RealService = {
   crowd: 200,
   start: ({ host }) => {
     const limits = ['-m', '512', '-I', `${4 * TRANSFER_BYTES}`, '-c', '4096'];
-    return host.start('memcached', 'memcached', '-u', 'nobody', '-l', '0.0.0.0', '-p', String(PORT), ...limits);
+    return host.start('memcached', 'memcached', '-u', 'nobody', '-p', String(PORT), ...limits);
   },
   uses: {
     idle: async (client) => {
