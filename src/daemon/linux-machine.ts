@@ -10,7 +10,7 @@ import { run } from '../takeover/command';
 import { canonicalAddress, readInterface, readLocalAddresses, resolveMac } from '../takeover/discover';
 import { type HostNetwork, type HostNetworkPlan, adoptHostNetwork, setUpHostNetwork } from '../takeover/host-network';
 import { Journal, type UndoFailure } from '../takeover/journal';
-import { STACK_FRAME_BYTES, type StackLink } from '../takeover/stack-link';
+import { STACK_FRAME_BYTES, type StackLink, endOrphans } from '../takeover/stack-link';
 import { backlogFor, parseListeners } from './backlog';
 import { NO_FRAME, stackFilter, wireFilter } from './capture-filter';
 import type { Config, Logger } from './contract';
@@ -58,6 +58,7 @@ export class LinuxMachine implements Machine {
       this.#tell(await this.#journal.undo());
     }
     this.#network = await setUpHostNetwork(this.#journal, await this.#plan());
+    if (!goOn && this.#network.stack !== undefined) await endOrphans(this.#network.stack);
   }
 
   isLocal({ replica }: Config['services'][number]): boolean {

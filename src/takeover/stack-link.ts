@@ -82,6 +82,15 @@ export async function makeStackLink(journal: Journal, plan: StackLinkPlan): Prom
   return { ...plan, hostMac };
 }
 
+/**
+ * Ends the stack's connections of the link that nobody answers for: those of a daemon that was killed, which would stay at the
+ * replica for as long as neither side speaks, and may be all that a service takes. A kernel without INET_DIAG_DESTROY
+ * leaves them to their first segment, which is answered with RST.
+ */
+export async function endOrphans({ mark }: StackLink): Promise<void> {
+  await run('ss', ['-K', '-tnH', 'fwmark', '=', `${mark}`]);
+}
+
 async function switchOn(journal: Journal, key: string): Promise<void> {
   const before = readSysctl(key);
   if (before === undefined)

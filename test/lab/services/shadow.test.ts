@@ -141,3 +141,25 @@ for (const [when, wait] of Object.entries<Step>({ 'at once': nothing, later: wor
     });
   });
 }
+
+test('shadow: what a daemon that was killed has left at the replica is ended by the next one', async (t) => {
+  const { client, ...plan } = conversations(CONNECTIONS);
+  const lab = await openLab(t, plan);
+  const daemon = lab.daemon({ recovery: 'shadow' });
+  await daemon.start();
+  const clients = await lab.connect(client);
+  await lab.allProgress(clients);
+  const replica = lab.service('replica');
+  await replica.until<ServiceStat>('stat', 'copies of all', ({ open }) => open === CONNECTIONS);
+  await daemon.kill();
+  t.is((await replica.ask<ServiceStat>('stat')).open, CONNECTIONS);
+  // Connections past the service address are none of the daemon's.
+  const direct = await lab.connect({ ...client, connections: 1 }, lab.replicaAddress);
+  await lab.allProgress(direct);
+  await daemon.start();
+  await replica.until<ServiceStat>('stat', 'the end of the copies', ({ open }) => open === 1);
+  await lab.allProgress(direct);
+  await lab.allProgress(clients);
+  await Promise.all([lab.finish(clients), lab.finish(direct)]);
+  t.deepEqual(await daemon.stop(), []);
+});
