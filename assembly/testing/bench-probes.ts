@@ -17,8 +17,6 @@ import { track, wireWindow } from '../tracker/track';
 import { forward } from '../translator/tcp';
 import { drain, onFrame } from '../pipeline';
 
-/** More than every header that is rewritten. */
-const HEADERS_BYTES: u32 = 128;
 /** Of the ring of frames that benchReceive goes through. */
 const RING_STRIDE: u32 = 2048;
 /** Bytes before a frame in the ring: its length, its Port, and what each round adds to its numbers. */
@@ -27,8 +25,24 @@ const RING_HEADER: u32 = 16;
 const ADDRESS: usize = memory.data(16, 16);
 const OTHER: usize = memory.data(offsetof<Packet>(), 8);
 
+/** HEADERS_BYTES of the other languages, more than every header that is rewritten. Written out, as gcc has it of the loop of bench/native: how a frame comes into the slot is not what is measured. */
 function putHeaders(to: Ptr, from: Ptr): void {
-  for (let i: u32 = 0; i < HEADERS_BYTES; i += 8) store<u64>(to + i, load<u64>(from + i));
+  store<u64>(to, load<u64>(from));
+  store<u64>(to, load<u64>(from, 8), 8);
+  store<u64>(to, load<u64>(from, 16), 16);
+  store<u64>(to, load<u64>(from, 24), 24);
+  store<u64>(to, load<u64>(from, 32), 32);
+  store<u64>(to, load<u64>(from, 40), 40);
+  store<u64>(to, load<u64>(from, 48), 48);
+  store<u64>(to, load<u64>(from, 56), 56);
+  store<u64>(to, load<u64>(from, 64), 64);
+  store<u64>(to, load<u64>(from, 72), 72);
+  store<u64>(to, load<u64>(from, 80), 80);
+  store<u64>(to, load<u64>(from, 88), 88);
+  store<u64>(to, load<u64>(from, 96), 96);
+  store<u64>(to, load<u64>(from, 104), 104);
+  store<u64>(to, load<u64>(from, 112), 112);
+  store<u64>(to, load<u64>(from, 120), 120);
 }
 
 export function benchChecksum(ptr: usize, length: u32, n: u32): u32 {
