@@ -26,7 +26,7 @@ import { count, countBy, refuse } from './memory/counters';
 import { copyMac } from './memory/ports';
 import { Ptr, RX_SLOT } from './memory/regions';
 import { txHasRoom, txReset } from './memory/transmit';
-import { isPartialChecksum, tcpChecksumValid } from './parser/checksum';
+import { isIntact } from './parser/checksum';
 import { ETHERNET_SRC } from './parser/headers';
 import { OptionBit, Packet, packet, PacketKind, TcpFlag } from './parser/packet';
 import { parse } from './parser/parse';
@@ -157,11 +157,6 @@ function findRemoteReplica(p: Packet): u32 {
 
 function findClient(p: Packet): u32 {
   return findOnWire(p.srcPtr, p.srcPort, p.dstPtr, p.dstPort, p.vlan);
-}
-
-/** A whole segment with a wrong checksum is nobody's; one that offload has not filled in yet is fine. */
-function isIntact(p: Packet): bool {
-  return p.payloadLength < p.payloadWire || isPartialChecksum(p) || tcpChecksumValid(p);
 }
 
 function onClientSegment(service: u32, p: Packet, nowMs: u32): Reason {

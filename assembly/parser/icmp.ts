@@ -52,11 +52,12 @@ import { copyAddress, Packet, PacketKind, storeMapped } from './packet';
 /** What an error message must at least quote of the segment: ports and sequence number. */
 const QUOTED_BYTES: u32 = 8;
 
-/** Common to both: fills type and code once the 8 bytes are there. */
+/** Common to both: fills type and code once the 8 bytes are there; no MTU is told yet. */
 function parseHeader(p: Packet): Reason {
   if (p.l4Length < ICMP_BYTES) return Reason.TruncatedIcmp;
   p.icmpType = <u32>load<u8>(p.l4, ICMP_TYPE);
   p.icmpCode = <u32>load<u8>(p.l4, ICMP_CODE);
+  p.icmpMtu = 0;
   return Reason.None;
 }
 

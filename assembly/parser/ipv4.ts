@@ -11,7 +11,7 @@
  */
 
 import { Reason } from '../abi/codes';
-import { fold, sum } from './checksum';
+import { fold, sumIpv4 } from './checksum';
 import {
   IPV4_BYTES,
   IPV4_DST,
@@ -94,7 +94,7 @@ export function parseIpv4(p: Packet): Reason {
   const total = packetLength(p, <u32>bswap(load<u16>(ip, IPV4_TOTAL_LENGTH)));
   if (total < headers) return Reason.BadIpTotalLength;
   if (captured < headers) return Reason.TruncatedIp;
-  if (fold(sum(ip, headers, 0)) != 0xffff) return Reason.BadIpChecksum;
+  if (fold(sumIpv4(ip, headers)) != 0xffff) return Reason.BadIpChecksum;
 
   p.ipVersion = 4;
   p.protocol = <u32>load<u8>(ip, IPV4_PROTOCOL);

@@ -4,11 +4,13 @@
  *
  * Contract: after `parse` returned Reason.None every pointer of the frame's kind is inside the captured bytes and
  * every offset named in headers.ts may be read through it without a check. After a refusal the fields filled
- * before it are still right (a counter or a log may use them), the rest is 0. The fields are a snapshot: whoever
- * rewrites the frame does not change them.
+ * before it are still right (a counter or a log may use them). The fields are a snapshot: whoever rewrites the frame
+ * does not change them.
  *
  * "wire" lengths are what was on the wire, "captured" ones what the snapshot length left of it. Absent is a bit
- * (`options`, `kind`, `fragmentHasPorts`), never the value 0.
+ * (`options`, `kind`, `ipVersion`, `fragmentHasPorts`), never the value 0: these alone are emptied for each frame, and
+ * what they do not vouch for is void, as an earlier frame has left it. Emptying all of it would be a call out of the
+ * module, or 35 stores.
  */
 
 import { OptionBit, PacketKind, TcpFlag } from './packet-codes';
@@ -34,8 +36,14 @@ export class Packet {
   length: u32;
   /** Bytes the frame had on the wire, at least `length`. */
   wireLength: u32;
-  kind: PacketKind;
 
+  kind: PacketKind;
+  /** OptionBit bits. */
+  options: u32;
+  /** 4 or 6; 0 when not IP. */
+  ipVersion: u32;
+  /** With Reason.Fragment: 1 when this is a first fragment of TCP and the ports are filled. */
+  fragmentHasPorts: u32;
   /** VLAN tags present, 0 to 2. */
   tagCount: u32;
   /** First tag: TPID << 16 | TCI. */
@@ -49,8 +57,6 @@ export class Packet {
   /** IP or ARP header. */
   l3: usize;
 
-  /** 4 or 6; 0 when not IP. */
-  ipVersion: u32;
   /** Protocol of what `l4` points at (IANA). */
   protocol: u32;
   /** Bytes of all headers between `l3` and `l4`: IPv4 options and IPv6 extension headers included. */
@@ -61,8 +67,6 @@ export class Packet {
   l4Wire: u32;
   /** Captured bytes of these. */
   l4Length: u32;
-  /** With Reason.Fragment: 1 when this is a first fragment of TCP and the ports are filled. */
-  fragmentHasPorts: u32;
 
   srcPort: u32;
   dstPort: u32;
@@ -83,8 +87,6 @@ export class Packet {
   /** Sequence numbers the segment takes up (SEG.LEN): wire payload, SYN and FIN. */
   segmentLength: u32;
 
-  /** OptionBit bits. */
-  options: u32;
   mss: u32;
   /** At most 14 (RFC 7323 2.3). */
   windowShift: u32;
@@ -122,6 +124,15 @@ export class Packet {
   walkProtocol: u32;
   /** With Reason.Fragment: offset of the fragment, bytes. */
   walkFragment: u32;
+
+  /** Nothing is found yet: `kind` to `vlan`. */
+  clear(): void {
+    const at = changetype<usize>(this) + offsetof<Packet>('kind');
+    store<u64>(at, 0);
+    store<u64>(at, 0, 8);
+    store<u64>(at, 0, 16);
+    store<u64>(at, 0, 24);
+  }
 
   get srcPtr(): usize {
     return changetype<usize>(this) + offsetof<Packet>('srcHigh');
@@ -179,3 +190,5 @@ export function storeMapped(to: usize, from: usize): void {
   store<u32>(to, MAPPED_PREFIX, 8);
   store<u32>(to, load<u32>(from), 12);
 }
+
+if (offsetof<Packet>('etherType') - offsetof<Packet>('kind') != 32) ERROR('Packet: clear');

@@ -30,7 +30,7 @@ function parseIp(p: Packet): Reason {
  * one than `length` is taken as `length`.
  */
 export function parse(p: Packet, frame: usize, length: u32, wireLength: u32): Reason {
-  memory.fill(changetype<usize>(p), 0, offsetof<Packet>());
+  p.clear();
   p.frame = frame;
   p.length = length;
   p.wireLength = max(length, wireLength);

@@ -41,6 +41,11 @@ static uint64_t sum(const uint8_t *at, uint32_t left, uint64_t acc) {
   return left == 0 ? acc : acc + *at;
 }
 
+static inline uint64_t sumIpv4(const uint8_t *ip, uint32_t headers) {
+  uint64_t acc = addLane(addLane(load32(ip + 16), load64(ip)), load64(ip + 8));
+  return headers == 20 ? acc : sum(ip + 20, headers - 20, acc);
+}
+
 static inline uint32_t fold(uint64_t acc) {
   uint64_t folded = (acc & 0xffffffff) + (acc >> 32);
   folded = (folded & 0xffffffff) + (folded >> 32);

@@ -249,6 +249,7 @@ static void obey(const char *name) {
     for (uint32_t i = 0; i < REASONS + 32; i++) printf("%llu ", (unsigned long long)counters[i]);
     printf("\n");
   } else if (!strcmp(name, "packet")) {
+    memset(&thePacket, 0, sizeof thePacket);
     int reason = parse(&thePacket, arena + v[0], v[1], v[2]);
     printPacket(reason, &thePacket);
   } else if (!strcmp(name, "checksum")) {

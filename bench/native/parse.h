@@ -57,19 +57,21 @@ typedef struct {
   uint8_t src[16], dst[16];
   uint8_t quotedSrc[16], quotedDst[16];
   uint8_t *frame;
-  uint32_t length, wireLength, kind;
-  uint32_t tagCount, outerTag, innerTag, vlan, etherType;
+  uint32_t length, wireLength;
+  /* Emptied for each frame; what they do not vouch for is void. */
+  uint32_t kind, options, ipVersion, fragmentHasPorts, tagCount, outerTag, innerTag, vlan;
+  uint32_t etherType;
   uint8_t *l3;
-  uint32_t ipVersion, protocol, ipHeaderLength;
+  uint32_t protocol, ipHeaderLength;
   uint8_t *l4;
-  uint32_t l4Wire, l4Length, fragmentHasPorts;
+  uint32_t l4Wire, l4Length;
   uint32_t srcPort, dstPort, seq, ack, window, urgent, flags, headerLength;
   uint8_t *payload;
   uint32_t payloadLength, payloadWire, segmentLength;
-  uint32_t options, mss, windowShift, tsval, tsecr;
+  uint32_t mss, windowShift, tsval, tsecr;
   uint8_t *ts, *sack;
   uint32_t sackCount;
-  /* ICMP, ARP and ND: not filled here, but emptied with the rest, as in the core. */
+  /* ICMP, ARP and ND: not filled here. */
   uint32_t icmpType, icmpCode, icmpMtu;
   uint8_t *quotedL3, *quotedL4;
   uint32_t quotedLength, quotedSrcPort, quotedDstPort, quotedSeq, arpOp;
@@ -158,7 +160,7 @@ static int parseIpv4(Packet *p) {
   uint32_t total = packetLength(p, net16(ip + 2));
   if (total < headers) return BAD_IP_TOTAL_LENGTH;
   if (captured < headers) return TRUNCATED_IP;
-  if (fold(sum(ip, headers, 0)) != 0xffff) return BAD_IP_CHECKSUM;
+  if (fold(sumIpv4(ip, headers)) != 0xffff) return BAD_IP_CHECKSUM;
   p->ipVersion = 4;
   p->protocol = ip[9];
   storeMapped(p->src, ip + 12);
@@ -325,7 +327,8 @@ static int parseTcp(Packet *p) {
 }
 
 static int parse(Packet *p, uint8_t *frame, uint32_t length, uint32_t wireLength) {
-  memset(p, 0, sizeof *p);
+  p->kind = p->options = p->ipVersion = p->fragmentHasPorts = 0;
+  p->tagCount = p->outerTag = p->innerTag = p->vlan = 0;
   p->frame = frame;
   p->length = length;
   p->wireLength = max32(length, wireLength);
@@ -344,14 +347,16 @@ static int parse(Packet *p, uint8_t *frame, uint32_t length, uint32_t wireLength
 /* Pseudo header with the addresses that the frame holds now. */
 static inline uint64_t pseudoSum(const Packet *p, uint32_t l4Length) {
   uint64_t tail = (uint64_t)__builtin_bswap32(l4Length) + __builtin_bswap32(p->protocol);
-  return p->ipVersion == 4 ? sum(p->l3 + 12, 8, tail) : sum(p->l3 + 8, 32, tail);
+  return p->ipVersion == 4 ? addLane(tail, load64(p->l3 + 12)) : sum(p->l3 + 8, 32, tail);
 }
 
 static inline bool isPartialChecksum(const Packet *p) { return load16(p->l4 + 16) == fold(pseudoSum(p, p->l4Wire)); }
 
-static bool tcpChecksumValid(const Packet *p) {
-  if (p->l4Length != p->l4Wire) return false;
-  return fold(sum(p->l4, p->l4Wire, pseudoSum(p, p->l4Wire))) == 0xffff;
+static inline bool isIntact(const Packet *p) {
+  if (p->l4Length < p->l4Wire) return true;
+  uint64_t pseudo = pseudoSum(p, p->l4Wire);
+  if (load16(p->l4 + 16) == fold(pseudo)) return true;
+  return fold(sum(p->l4, p->l4Wire, pseudo)) == 0xffff;
 }
 
 static uint32_t tcpChecksumFull(const Packet *p) {

@@ -9,10 +9,6 @@ static uint8_t slotRoom[RX_HEADROOM + 65600] __attribute__((aligned(16)));
 
 static Packet thePacket;
 
-static inline bool isIntact(const Packet *p) {
-  return p->payloadLength < p->payloadWire || isPartialChecksum(p) || tcpChecksumValid(p);
-}
-
 static inline bool isOver(const Connection *c) { return c->state == TIME_WAIT || c->state == CLOSED; }
 
 static inline void learnLink(Connection *c, const Packet *p) {

@@ -65,24 +65,33 @@ export class Rig {
     return this.end - length;
   }
 
-  /** Parses without reading anything back. Throws when a byte outside the Packet was written. */
-  run(frame: Uint8Array, wireLength = frame.length): Reason {
+  /**
+   * Parses without reading anything back. Throws when a byte outside the Packet was written.
+   * @param before a frame that is parsed into the same Packet first; without it, what is void is 0
+   */
+  run(frame: Uint8Array, wireLength = frame.length, before?: Uint8Array): Reason {
     const { bytes, exports } = this.core;
     const start = this.frameAt(frame.length);
-    const before = this.region - GUARD_BYTES;
+    const guard = this.region - GUARD_BYTES;
     const after = this.region + this.#packetBytes;
-    bytes.fill(GUARD, before, after + GUARD_BYTES);
+    bytes.fill(GUARD, guard, after + GUARD_BYTES);
+    bytes.fill(0, this.region, after);
+    if (before !== undefined) {
+      const at = this.frameAt(before.length);
+      bytes.set(before, at);
+      exports.probeParse(this.region, at, before.length, before.length);
+    }
     bytes.set(frame, start);
     const reason = asReason(exports.probeParse(this.region, start, frame.length, wireLength));
     for (let i = 0; i < GUARD_BYTES; i++) {
-      if (bytes[before + i] !== GUARD || bytes[after + i] !== GUARD) throw new Error('written outside the Packet');
+      if (bytes[guard + i] !== GUARD || bytes[after + i] !== GUARD) throw new Error('written outside the Packet');
     }
     if (Buffer.compare(bytes.subarray(start, this.end), frame) !== 0) throw new Error('the frame was changed');
     return reason;
   }
 
-  parse(frame: Uint8Array, wireLength = frame.length): Parsed {
-    const reason = this.run(frame, wireLength);
+  parse(frame: Uint8Array, wireLength = frame.length, before?: Uint8Array): Parsed {
+    const reason = this.run(frame, wireLength, before);
     const start = this.frameAt(frame.length);
     const fields = Object.fromEntries(this.#readers.map(([name, read]) => [name, read(this.region) >>> 0])) as Fields;
     return {

@@ -82,6 +82,36 @@ function tcpPromises(fields: Fields): boolean {
   );
 }
 
+const TCP_FIELDS = new Set([
+  ...['srcPort', 'dstPort', 'seq', 'ack', 'window', 'urgent', 'flags', 'headerLength'],
+  ...['payload', 'payloadLength', 'payloadWire', 'segmentLength'],
+]);
+const IP_FIELDS = new Set(['protocol', 'ipHeaderLength', 'l4', 'l4Wire', 'l4Length']);
+const OPTION_FIELDS: Readonly<Record<string, OptionBit>> = {
+  mss: OptionBit.Mss,
+  windowShift: OptionBit.WindowScale,
+  tsval: OptionBit.Timestamps,
+  tsecr: OptionBit.Timestamps,
+  tsPtr: OptionBit.Timestamps,
+  sackPtr: OptionBit.Sack,
+  sackCount: OptionBit.Sack,
+};
+
+/** Whether kind, version and option bits say that the field is filled: see packet.ts. */
+function isVouchedFor(name: string, { kind, options, ipVersion, protocol }: Fields): boolean {
+  const bit = OPTION_FIELDS[name];
+  if (bit !== undefined) return (options & bit) !== 0;
+  if (TCP_FIELDS.has(name)) return kind === (PacketKind.Tcp as number);
+  if (IP_FIELDS.has(name)) return ipVersion !== 0;
+  if (name.startsWith('icmp')) return ipVersion !== 0 && (protocol === 1 || protocol === 58);
+  if (name.startsWith('quoted')) return kind === (PacketKind.IcmpError as number);
+  if (name.startsWith('arp')) return kind === (PacketKind.Arp as number);
+  if (name === 'ndTarget') {
+    return [PacketKind.NeighborSolicitation, PacketKind.NeighborAdvertisement].some((n) => (n as number) === kind);
+  }
+  return !name.startsWith('walk');
+}
+
 for (const build of BUILDS) {
   const rig = new Rig(build);
   const isReason = (reason: Reason): boolean => reason >= Reason.None && reason < Reason.Count;
@@ -138,12 +168,14 @@ for (const build of BUILDS) {
     t.is(Buffer.compare(before, after), 0);
   });
 
-  test(`${build}: nothing of the frame before is left in the Packet`, (t) => {
+  test(`${build}: nothing that the Packet vouches for is left of the frame before`, (t) => {
     for (const first of GOLDEN) {
       for (const second of GOLDEN) {
-        const alone = new Map(Object.entries(rig.parse(fromHex(second.hex)).fields));
-        rig.run(fromHex(first.hex));
-        t.deepEqual(new Map(Object.entries(rig.parse(fromHex(second.hex)).fields)), alone);
+        const frame = fromHex(second.hex);
+        const known = ({ fields }: Parsed) => Object.entries(fields).filter(([name]) => isVouchedFor(name, fields));
+        const alone = known(rig.parse(frame));
+        t.true(alone.length > 10);
+        t.deepEqual(known(rig.parse(frame, frame.length, fromHex(first.hex))), alone);
       }
     }
   });
