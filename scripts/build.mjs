@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { abiHeader } from './lib/abi-header.mjs';
+import { inlineMore } from './lib/inlining.mjs';
 import { locked, once } from './lib/once.mjs';
 import { EXIT, ROOT, Stop, collect, filesIn, inRoot, main, say } from './lib/project.mjs';
 import { setUp } from './setup.mjs';
@@ -57,7 +58,7 @@ export async function buildCore() {
   await once(
     {
       stamp: 'build/.stamps/core',
-      inputs: [...sources, 'asconfig.json', 'package-lock.json', 'scripts/build.mjs'],
+      inputs: [...sources, 'asconfig.json', 'package-lock.json', 'scripts/build.mjs', 'scripts/lib/inlining.mjs'],
       outputs: TARGETS.map((target) => `build/core.${target}.wasm`),
     },
     async () => {
@@ -80,6 +81,11 @@ async function compileCore(target) {
   // The optimiser was stopped before it began to make things worse, which is no news.
   const warnings = output.replaceAll('Last converge was suboptimal.\n', '');
   if (warnings !== '') say(warnings);
+  // Debug is to be stepped through, function by function.
+  if (target !== 'debug') {
+    const text = target === 'release' ? inRoot(`build/core.${target}.wat`) : undefined;
+    await inlineMore(asc, inRoot(`build/core.${target}.wasm`), text);
+  }
   // The generated wrapper is not used: the host reads the module's exports directly.
   rmSync(inRoot(`build/core.${target}.js`), { force: true });
 }
