@@ -362,6 +362,12 @@ export function flowOf(c: Connection, dir: Dir): Flow {
   return changetype<Flow>(changetype<usize>(c) + CONNECTION_FLOWS + <usize>dir * FLOW_BYTES);
 }
 
+/** The other direction's flow: both lie side by side, so their addresses have the same sum whichever is given. */
+export function otherFlow(c: Connection, flow: Flow): Flow {
+  const both = (changetype<usize>(c) << 1) + 2 * CONNECTION_FLOWS + FLOW_BYTES;
+  return changetype<Flow>(both - changetype<usize>(flow));
+}
+
 export function stateOf(c: Connection): TcpState {
   return <TcpState>c.state;
 }

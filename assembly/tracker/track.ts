@@ -28,7 +28,7 @@ import {
 } from '../abi/layout';
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../parser/seq';
-import { Connection, Flow, flowOf, NO_SERVICE, phaseOf, stateOf } from './connection';
+import { Connection, Flow, flowOf, NO_SERVICE, otherFlow, phaseOf, stateOf } from './connection';
 import { CONN_COPY } from './marks';
 import { dropRecord, isRecording, keep, noteHeard, onAcknowledged } from './record';
 import { releaseAll } from './retained';
@@ -51,7 +51,7 @@ export function wireWindow(c: Connection, sender: Flow, p: Packet): u32 {
  */
 export function track(c: Connection, dir: Dir, p: Packet, window: u32, trusted: bool, nowMs: u32): Reason {
   const sender = flowOf(c, dir);
-  const receiver = flowOf(c, dir == Dir.Inbound ? Dir.Outbound : Dir.Inbound);
+  const receiver = otherFlow(c, sender);
   const event = eventOf(p.flags);
   const next = transition(dir, event, stateOf(c));
   if (next <= 0) {
@@ -119,7 +119,7 @@ function forget(f: Flow): void {
 /** First segment of a connection that was running before the daemon: what it says is all that is known. */
 export function pickUp(c: Connection, dir: Dir, p: Packet, nowMs: u32): void {
   const sender = flowOf(c, dir);
-  const receiver = flowOf(c, dir == Dir.Inbound ? Dir.Outbound : Dir.Inbound);
+  const receiver = otherFlow(c, sender);
   c.state = <u8>TcpState.Established;
   sender.windowShift = GUESSED_SHIFT;
   receiver.windowShift = GUESSED_SHIFT;
