@@ -83,7 +83,9 @@ static int fromClient(Connection *c, const Service *s, Packet *p, uint32_t nowMs
   if (p->options & HAS_TIMESTAMPS) {
     p->tsecr = c->flags & PROXIED ? p->tsecr : c->phase == LIVE ? seqMax(p->tsecr - c->tsDelta, c->replicaTs) : c->replicaTs;
   }
-  return forward(c, s, p, field);
+  int refused = forward(c, s, p, field);
+  if (reason == NONE_WRONG && refused == NONE_WRONG && (c->flags & SACK_FORGED)) unmeasured("blocks in the replica's place");
+  return refused;
 }
 
 static int onClientSegment(uint32_t service, Packet *p, uint32_t nowMs) {
@@ -94,7 +96,8 @@ static int onClientSegment(uint32_t service, Packet *p, uint32_t nowMs) {
     bool isNew = eventOf(p->flags) == EVENT_SYN && isOver(c);
     if (!isTakenOver(s) && isNew) unmeasured("a new connection");
     bool behindGap = (c->marks & UNPROVEN) && p->segmentLength > 0 && seqGt(p->seq, c->flows[INBOUND].acked);
-    if (((c->flows[INBOUND].flags & FLOW_FEEDING) || behindGap) && !isIntact(p)) return refuse(BAD_TCP_CHECKSUM);
+    bool isKept = (c->flows[INBOUND].flags & FLOW_FEEDING) || behindGap || (c->flags & SACK_FORGED);
+    if (isKept && !isIntact(p)) return refuse(BAD_TCP_CHECKSUM);
     learnLink(c, p);
     int reason = fromClient(c, s, p, nowMs);
     settleHalfOpen(c);

@@ -6,10 +6,11 @@
 /* --- store: see assembly/tracker/retained.ts ------------------------------------------------------------------- */
 
 #define BLOCK_BYTES 2048u
-#define BLOCK_DATA (BLOCK_BYTES - 12)
+#define BLOCK_DATA (BLOCK_BYTES - 16)
+#define NO_SUM 0x10000u
 
 typedef struct {
-  uint32_t seq, length, next;
+  uint32_t seq, length, next, sum;
   uint8_t data[BLOCK_DATA];
 } Block;
 
@@ -50,6 +51,7 @@ static uint32_t allocBlock(Chain *chain, uint32_t seq, uint32_t next) {
   blocks[i].seq = seq;
   blocks[i].length = 0;
   blocks[i].next = next;
+  blocks[i].sum = NO_SUM;
   return i;
 }
 
@@ -99,6 +101,7 @@ static uint32_t retain(Chain *chain, uint32_t seq, const uint8_t *bytes, uint32_
     n = min32(n, BLOCK_DATA - filled);
     memcpy(blocks[target].data + filled, bytes, n);
     blocks[target].length = filled + n;
+    if (blocks[target].sum != NO_SUM) unmeasured("a record from the first byte");
     chain->bytes += n;
     at += n;
     bytes += n;
@@ -167,7 +170,8 @@ static inline int checkWindow(const Connection *c, const Flow *sender, const Flo
   }
   if ((p->flags & ACK) == 0 || (receiver->flags & FLOW_SEEN) == 0) return NONE_WRONG;
   if (full && seqGt(p->ack, seqMax(receiver->edge, receiver->end + sender->maxWindow))) return ACK_ABOVE_WINDOW;
-  if (seqLt(p->ack, receiver->end - max32(sender->maxWindow, ACK_WINDOW) - 1)) return ACK_BELOW_WINDOW;
+  uint32_t old = receiver->end - max32(sender->maxWindow, ACK_WINDOW) - 1;
+  if (seqLt(p->ack, receiver->acked) && seqLt(p->ack, old)) return ACK_BELOW_WINDOW;
   return NONE_WRONG;
 }
 
@@ -287,14 +291,14 @@ static void onSegment(Connection *c, int dir, Flow *sender, Flow *receiver, cons
   if (dir == INBOUND && (sender->flags & FLOW_SPOKE) == 0) unmeasured("a client that was not heard before");
   sender->flags |= FLOW_SPOKE;
   if (dir == INBOUND && p->segmentLength > 0 && seqGt(end, sender->end) && isRecording(c)) unmeasured("a record");
-  if (p->payloadWire > 0) keepPayload(c, dir, sender, p);
+  keepPayload(c, dir, sender, p);
   if (p->flags & FIN) {
     sender->finSeq = end - 1;
     sender->flags |= FLOW_FIN;
   }
   if (seqGt(end, sender->end)) {
     sender->end = end;
-    if (dir == OUTBOUND) c->unseen = 0;
+    if (dir == OUTBOUND) c->unseen = p->segmentLength == 0;
   }
   if (window > sender->maxWindow) sender->maxWindow = window;
   if (p->flags & ACK) onAck(c, dir, receiver, p->ack, window);
