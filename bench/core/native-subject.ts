@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Counter, Reason } from '../../assembly/abi/codes';
 import {
   CONNECTION_BYTES,
   CONNECTION_FLOWS,
@@ -29,7 +30,7 @@ import {
 const SOURCES = 'bench/native';
 const FOLDER = 'build/bench/native';
 
-/** What the C has to know of the records: it does not compile when it thinks otherwise. */
+/** What the C has to know of the memory: of records it does not compile when it thinks otherwise. */
 const LAYOUT = {
   CONNECTION_BYTES,
   CONNECTION_FLOWS,
@@ -38,6 +39,8 @@ const LAYOUT = {
   FLOW_BYTES,
   SERVICE_BYTES,
   SERVICE_DIVERGENCES,
+  REASONS: Reason.Count,
+  COUNTERS: Counter.Count,
 };
 
 /** Exit code 3 is the project's for what the machine lacks. */

@@ -96,7 +96,7 @@ static uint32_t serviceCount;
 /* Visible, so that the compiler cannot know that nothing here puts a connection into the queue. */
 uint32_t readyHead = NONE;
 
-static uint64_t counters[REASONS + 32];
+static uint64_t counters[REASONS + COUNTERS];
 enum { FRAMES_WIRE, FRAMES_STACK, BYTES_WIRE, BYTES_STACK, FRAMES_OUT_WIRE, FRAMES_OUT_STACK, TRANSLATED_INBOUND };
 enum { CHECKSUM_PATCHED = 16, CHECKSUM_RECOMPUTED = 17, RETAINED_DROPPED = 23 };
 

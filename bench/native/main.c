@@ -246,7 +246,7 @@ static void obey(const char *name) {
     if (queued == 0) printf("\n");
     else printHex(queue[queued - 1].frame, queue[queued - 1].length);
   } else if (!strcmp(name, "counters")) {
-    for (uint32_t i = 0; i < REASONS + 32; i++) printf("%llu ", (unsigned long long)counters[i]);
+    for (uint32_t i = 0; i < REASONS + COUNTERS; i++) printf("%llu ", (unsigned long long)counters[i]);
     printf("\n");
   } else if (!strcmp(name, "packet")) {
     memset(&thePacket, 0, sizeof thePacket);

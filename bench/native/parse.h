@@ -34,7 +34,6 @@ enum {
   TX_QUEUE_FULL = 38,
   TOO_BIG = 39,
   BAD_IP_OPTION = 42,
-  REASONS = 44,
 };
 
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128 };

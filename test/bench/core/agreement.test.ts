@@ -1,5 +1,5 @@
 /** The module, bench/native and bench/core/plain do the same: otherwise the benchmark would compare different work. */
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { PacketKind } from '../../../assembly/parser/packet-codes';
 import {
@@ -21,6 +21,13 @@ import { type Fields, Rig } from '../../parser/rig';
 import { hex, tcpFrame } from '../../support/frames';
 
 const { program } = compileNative('agreement');
+
+/** The C, until the test has ended, however that is. */
+async function start(t: ExecutionContext, { scene }: Pick<Stage, 'scene'>): Promise<NativeSubject> {
+  const native = await NativeSubject.start(program, scene, NATIVE_LINK);
+  t.teardown(() => native.stop());
+  return native;
+}
 
 // --- every case of the benchmark -------------------------------------------------------------------------------
 
@@ -82,7 +89,7 @@ for (const [index, act] of ACTS.entries()) {
     }
     const { stage, cases } = act.prepare();
     t.false(cases.some(isLarge));
-    const native = await NativeSubject.start(program, stage.scene, NATIVE_LINK);
+    const native = await start(t, stage);
     for (const { name, step, args, unit } of cases) {
       // An odd number of rounds of a ring: what moves with each frame has moved.
       const repetitions = unit * 3;
@@ -104,7 +111,6 @@ for (const [index, act] of ACTS.entries()) {
       t.is(await native.ask('sent'), sent, `${name}: frame in C`);
       t.is(hex(stage.plain.sent()), sent, `${name}: frame in plain TypeScript`);
     }
-    await native.stop();
   });
 }
 
@@ -151,8 +157,9 @@ function isMeasured(rig: Rig, frame: Uint8Array): boolean {
 
 test('all parsers say the same of the golden frames and of damaged ones', async (t) => {
   const rig = new Rig('test');
-  const { scene, plain } = bytesStage(new Uint8Array(0));
-  const native = await NativeSubject.start(program, scene, NATIVE_LINK);
+  const stage = bytesStage(new Uint8Array(0));
+  const { plain } = stage;
+  const native = await start(t, stage);
   const compare = async (frame: Uint8Array): Promise<void> => {
     if (!isMeasured(rig, frame)) return;
     const expected = coreAnswer(rig, frame);
@@ -181,12 +188,10 @@ test('all parsers say the same of the golden frames and of damaged ones', async 
     ),
     { numRuns: 500 },
   );
-  await native.stop();
 });
 
 test('a frame that is not part of the benchmark ends bench/native with a message', async (t) => {
-  const { scene } = bytesStage(new Uint8Array(0));
-  const native = await NativeSubject.start(program, scene, NATIVE_LINK);
+  const native = await start(t, bytesStage(new Uint8Array(0)));
   const arp = tcpFrame({});
   arp.set([0x08, 0x06], 12);
   await native.ask('write', 0, bytesWord(arp));
