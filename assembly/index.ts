@@ -96,7 +96,10 @@ export function setPort(port: u32, mtu: u32, macHi: u32, macLo: u32, peerMacHi: 
   return Status.Ok;
 }
 
-/** Tracks every TCP connection seen on the wire, of no service: for captures. */
+/**
+ * Tracks every TCP connection seen on the wire, of no service: for captures, wherever they were made. Frames that their
+ * sender's device had yet to finish are taken for whole.
+ */
 export function trackAll(on: u32): i32 {
   setTrackAll(on != 0);
   return Status.Ok;

@@ -26,7 +26,7 @@ import { count, countBy, refuse } from './memory/counters';
 import { copyMac } from './memory/ports';
 import { Ptr, RX_SLOT } from './memory/regions';
 import { txHasRoom, txReset } from './memory/transmit';
-import { isIntact } from './parser/checksum';
+import { fillIpv4Checksum, isIntact, isLeftToDevice } from './parser/checksum';
 import { ETHERNET_SRC } from './parser/headers';
 import { OptionBit, Packet, packet, PacketKind, TcpFlag } from './parser/packet';
 import { parse } from './parser/parse';
@@ -52,7 +52,10 @@ import { notePendingFin, pickUp, track, wireWindow } from './tracker/track';
 import { checkRst, checkWindow } from './tracker/window';
 import { icmpToClient, icmpToReplica } from './translator/icmp';
 
-/** Track every TCP connection, whatever its service: for captures. */
+/**
+ * For captures: every TCP connection is tracked, whatever its service, and a frame is taken for whole that its sender's
+ * device had yet to finish. Nobody knows where a capture was made, and on the sending host offload shows such frames.
+ */
 let everything: bool = false;
 
 export function setTrackAll(on: bool): void {
@@ -65,7 +68,10 @@ export function onFrame(port: Port, length: u32, wireLength: u32, nowMs: u32): v
   count(port == Port.Wire ? Counter.FramesWire : Counter.FramesStack);
   countBy(port == Port.Wire ? Counter.BytesWire : Counter.BytesStack, wireLength);
   const p = packet();
-  const reason = parse(p, RX_SLOT, length, wireLength);
+  let reason = parse(p, RX_SLOT, length, wireLength);
+  if (reason == Reason.BadIpChecksum && everything && fillIpv4Checksum(p.l3)) {
+    reason = parse(p, RX_SLOT, length, wireLength);
+  }
   if (port == Port.Wire) hearPrimary(p, nowMs);
   if (reason != Reason.None) {
     refuse(reason);
@@ -159,6 +165,11 @@ function findClient(p: Packet): u32 {
   return findOnWire(p.srcPtr, p.srcPort, p.dstPtr, p.dstPort, p.vlan);
 }
 
+/** Of captures also what its sender's device had yet to finish. */
+function isSound(p: Packet): bool {
+  return isIntact(p) || (everything && isLeftToDevice(p));
+}
+
 function onClientSegment(service: u32, p: Packet, nowMs: u32): Reason {
   const s = serviceAt(service);
   let i = findClient(p);
@@ -177,7 +188,7 @@ function onClientSegment(service: u32, p: Packet, nowMs: u32): Reason {
     return observe(i, service, Dir.Inbound, p.srcPtr, p.srcPort, p.dstPtr, p.dstPort, p, nowMs);
   }
   // Nobody but the core looks at what is not passed on.
-  if (!isIntact(p)) return refuse(Reason.BadTcpChecksum);
+  if (!isSound(p)) return refuse(Reason.BadTcpChecksum);
   if (i == NONE) return onUnknownClient(service, s, p, nowMs);
   const c = connectionAt(i);
   const moves = phaseOf(c) != Phase.Direct && !isOver(c);
@@ -186,7 +197,7 @@ function onClientSegment(service: u32, p: Packet, nowMs: u32): Reason {
 
 function onLiveClient(c: Connection, s: Service, p: Packet, nowMs: u32): Reason {
   const isKept = isFeeding(c, Dir.Inbound) || mayBeBehindGap(c, p) || c.has(CONNECTION_FLAG_SACK_FORGED);
-  if (isKept && !isIntact(p)) return refuse(Reason.BadTcpChecksum);
+  if (isKept && !isSound(p)) return refuse(Reason.BadTcpChecksum);
   learnLink(c, p);
   const reason = fromClient(c, s, p, nowMs);
   settleHalfOpen(c);
@@ -273,7 +284,7 @@ function onServerSegment(service: u32, p: Packet, nowMs: u32): Reason {
   // A connection that has moved stays where it is when the primary comes back, which knows nothing of it.
   if (i != NONE && phaseOf(connectionAt(i)) == Phase.Live) return refuse(Reason.FromPrimary);
   if (s.quarantine != 0 && i != NONE && p.flags & (TcpFlag.Rst | TcpFlag.Fin)) {
-    if (!isIntact(p)) return refuse(Reason.BadTcpChecksum);
+    if (!isSound(p)) return refuse(Reason.BadTcpChecksum);
     const c = connectionAt(i);
     const outbound = flowOf(c, Dir.Outbound);
     if (p.flags & TcpFlag.Rst) {
@@ -302,7 +313,7 @@ function observe(
   p: Packet,
   nowMs: u32,
 ): Reason {
-  if (!isIntact(p)) return refuse(Reason.BadTcpChecksum);
+  if (!isSound(p)) return refuse(Reason.BadTcpChecksum);
   const event = eventOf(p.flags);
   let i = known;
   if (i == NONE) {
@@ -379,7 +390,7 @@ function onReplicaSegment(p: Packet, port: Port, nowMs: u32): Reason {
   const c = connectionAt(i);
   const s = serviceAt(<u32>c.service);
   // What it says is believed without a window check, so damage on the wire must not pass for numbers.
-  if ((s.isRemote || inHandshake(c)) && !isIntact(p)) return refuse(Reason.BadTcpChecksum);
+  if ((s.isRemote || inHandshake(c)) && !isSound(p)) return refuse(Reason.BadTcpChecksum);
   if (inHandshake(c)) {
     const reason = onReplicaHandshake(c, s, p, nowMs);
     if (phaseOf(c) == Phase.Withheld) {

@@ -2,7 +2,8 @@
  * IPv4 (RFC 791): header, options, fragments, length. Knows nothing of what it carries, except where the ports of
  * a first fragment of TCP are.
  *
- * - The header checksum is always verified: no offload leaves it out, so a wrong one is damage or forgery.
+ * - The header checksum is always verified: on a wire a wrong one is damage or forgery, and Linux fills it in itself. Other
+ *   systems leave it to the device, which captures made on them show: see setTrackAll of the pipeline.
  * - Total length 0 is what capture shows of frames merged beyond 64 KiB and of some segmentation offloads: the
  *   length of the frame then stands for it. Any other length must fit into the frame.
  * - A source route (RFC 791, options 131 and 137) means that the destination field is not the destination:

@@ -5,7 +5,7 @@
  */
 import type { ByteReader } from './byte-reader';
 import { readU16, readU32 } from './endian';
-import { type CapturedFrame, type Frames, MAX_FRAME_BYTES } from './frame';
+import { type CapturedFrame, type Frames, MAX_FRAME_BYTES, withoutFcs } from './frame';
 import { type LinkType, linkTypeOf } from './link-types';
 
 /** Reads the same in either byte order. */
@@ -30,6 +30,7 @@ const ENHANCED_PACKET_BYTES = 32;
 const MAX_READ_BLOCK_BYTES = MAX_FRAME_BYTES + (1 << 20);
 
 const OPTION_TIMESTAMP_RESOLUTION = 9;
+const OPTION_FCS_LENGTH = 13;
 const OPTION_TIMESTAMP_OFFSET = 14;
 
 interface Interface {
@@ -40,6 +41,8 @@ interface Interface {
   readonly unitsPerMs: number;
   /** Added to its timestamps. */
   readonly offsetMs: number;
+  /** Of the frame check sequence that each of its frames ends with. */
+  readonly fcsBytes: number;
 }
 
 export function isPcapng(reader: ByteReader): boolean {
@@ -113,6 +116,7 @@ function damaged(number: number, how: string): string {
 function readInterface(block: Buffer, littleEndian: boolean): Interface {
   let unitsPerMs = 1000;
   let offsetMs = 0;
+  let fcsBytes = 0;
   const end = block.length - BLOCK_TRAILER_BYTES;
   for (let at = 16; at + 4 <= end;) {
     const code = readU16(block, at, littleEndian);
@@ -120,6 +124,7 @@ function readInterface(block: Buffer, littleEndian: boolean): Interface {
     const value = at + 4;
     if (code === 0 || value + length > end) break;
     if (code === OPTION_TIMESTAMP_RESOLUTION && length === 1) unitsPerMs = resolution(block.readUInt8(value));
+    if (code === OPTION_FCS_LENGTH && length === 1) fcsBytes = fcsLength(block.readUInt8(value));
     if (code === OPTION_TIMESTAMP_OFFSET && length === 8) {
       offsetMs = 1000 * Number(littleEndian ? block.readBigInt64LE(value) : block.readBigInt64BE(value));
     }
@@ -130,12 +135,18 @@ function readInterface(block: Buffer, littleEndian: boolean): Interface {
     snapLength: readU32(block, 12, littleEndian),
     unitsPerMs,
     offsetMs,
+    fcsBytes,
   };
 }
 
 /** if_tsresol: a second has 10^n units, or 2^n when the highest bit is set. @returns units in a ms */
 function resolution(value: number): number {
   return (value & 0x80) === 0 ? 10 ** (value - 3) : 2 ** (value & 0x7f) / 1000;
+}
+
+/** if_fcslen: bits by the text of the standard, octets by its example and to Wireshark. No sequence has less than 8 bits or more than 7 octets. */
+function fcsLength(value: number): number {
+  return value < 8 ? value : value >> 3;
 }
 
 type Packet = CapturedFrame | string;
@@ -150,8 +161,7 @@ function readPacket(block: Buffer, littleEndian: boolean, interfaces: readonly I
   const length = readU32(block, 20, littleEndian);
   if (length > block.length - ENHANCED_PACKET_BYTES) return `has a frame of ${length} bytes`;
   return {
-    bytes: block.subarray(28, 28 + length),
-    wireLength: readU32(block, 24, littleEndian),
+    ...withoutFcs(block.subarray(28, 28 + length), readU32(block, 24, littleEndian), from.fcsBytes),
     timeMs: units / from.unitsPerMs + from.offsetMs,
     linkType: from.linkType,
   };
@@ -164,5 +174,6 @@ function readSimplePacket(block: Buffer, littleEndian: boolean, interfaces: read
   const wireLength = readU32(block, 8, littleEndian);
   const length = Math.min(wireLength, from.snapLength === 0 ? wireLength : from.snapLength);
   if (length > block.length - SIMPLE_PACKET_BYTES) return `has a frame of ${length} bytes`;
-  return { bytes: block.subarray(12, 12 + length), wireLength, timeMs: undefined, linkType: from.linkType };
+  const frame = withoutFcs(block.subarray(12, 12 + length), wireLength, from.fcsBytes);
+  return { ...frame, timeMs: undefined, linkType: from.linkType };
 }

@@ -48,13 +48,16 @@ export interface PcapForm {
   readonly order: Order;
   readonly unit: 'us' | 'ns';
   readonly linkType?: number;
+  /** An even number, to be told of the frames; absent: nothing is told. */
+  readonly fcsBytes?: number;
 }
 
-export function pcap({ order, unit, linkType = ETHERNET }: PcapForm, shots: readonly Shot[]): Buffer {
+export function pcap({ order, unit, linkType = ETHERNET, fcsBytes }: PcapForm, shots: readonly Shot[]): Buffer {
   const w = new Writer(order);
   const magic = unit === 'us' ? 0xa1b2c3d4 : 0xa1b23c4d;
   const zero = w.u32(0);
-  const header = [w.u32(magic), w.u16(2), w.u16(4), zero, zero, w.u32(262_144), w.u32(linkType)];
+  const fcs = fcsBytes === undefined ? 0 : ((fcsBytes / 2) << 28) | 0x04000000;
+  const header = [w.u32(magic), w.u16(2), w.u16(4), zero, zero, w.u32(262_144), w.u32((fcs | linkType) >>> 0)];
   const records = shots.flatMap(({ frame, atMs, wireLength = frame.length }) => {
     const seconds = Math.floor(atMs / 1000);
     const fraction = Math.round((atMs - seconds * 1000) * (unit === 'us' ? 1000 : 1_000_000));
