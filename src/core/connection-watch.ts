@@ -1,8 +1,8 @@
 /**
  * Copies of connection records, so that a connection is not forgotten when the core gives its record to another one or
  * drops it: for reports about all connections there ever were. The core calls nobody, so the watch looks at the records
- * in use, from time to time, and keeps a copy of each as it was. A record that has become another connection's leaves
- * its copy behind.
+ * in use, from time to time, and keeps a copy of what is told of each as it was. A record that has become another
+ * connection's leaves its copy behind.
  *
  * Limit: a look takes time in proportion to the records in use. Whoever looks after each frame misses nothing; of a
  * connection whose record was used anew between two looks the last frames are missing, or all if it also began then.
@@ -24,7 +24,7 @@ import {
   FLOW_ISN,
 } from '../../assembly/abi/layout';
 import { Dir, TcpState } from './names';
-import { TRACKED_BYTES, type TrackedConnection, readTracked } from './records';
+import { TRACKED_WORDS, type TrackedConnection, readTracked } from './records';
 
 export interface WatchedConnection {
   readonly record: TrackedConnection;
@@ -36,9 +36,10 @@ export interface WatchedConnection {
   readonly lastMs: number;
 }
 
-/** The part of a record that is kept. */
-const COPY_BYTES = TRACKED_BYTES;
-const COPY_WORDS = COPY_BYTES / 4;
+/** Where in a copy the word of a record lies. */
+const copied = (offset: number): number => TRACKED_WORDS.indexOf(offset / 4);
+/** Of the record; the doubles behind them want an even number. */
+const COPY_WORDS = TRACKED_WORDS.length + (TRACKED_WORDS.length % 2);
 /** Behind the copy: sequence numbers used by each sender, first and last ms, and how many were found before. */
 const DOUBLES = 5;
 const INBOUND = 0;
@@ -46,10 +47,10 @@ const OUTBOUND = 1;
 const FIRST_MS = 2;
 const LAST_MS = 3;
 const ORDINAL = 4;
-const ENTRY_BYTES = COPY_BYTES + DOUBLES * 8;
-const ENTRY_WORDS = ENTRY_BYTES / 4;
-const ENTRY_DOUBLES = ENTRY_BYTES / 8;
-const COPY_DOUBLES = COPY_BYTES / 8;
+const COPY_DOUBLES = COPY_WORDS / 2;
+const ENTRY_DOUBLES = COPY_DOUBLES + DOUBLES;
+const ENTRY_WORDS = ENTRY_DOUBLES * 2;
+const ENTRY_BYTES = ENTRY_DOUBLES * 8;
 const ENTRIES_PER_CHUNK = 1024;
 
 const RECORD_WORDS = CONNECTION_BYTES / 4;
@@ -65,17 +66,37 @@ const FIRST_ENDED_STATE: number = TcpState.TimeWait;
 const flowAt = (dir: Dir): number => CONNECTION_FLOWS + dir * FLOW_BYTES;
 const INBOUND_END_WORD = (flowAt(Dir.Inbound) + FLOW_END) / 4;
 const OUTBOUND_END_WORD = (flowAt(Dir.Outbound) + FLOW_END) / 4;
+const COPIED_STATE = copied(CONNECTION_STATE);
+const COPIED_GENERATION = copied(CONNECTION_SERVICE);
+const COPIED_SEEN = copied(CONNECTION_SEEN_MS);
+const COPIED_INBOUND_END = copied(flowAt(Dir.Inbound) + FLOW_END);
+const COPIED_OUTBOUND_END = copied(flowAt(Dir.Outbound) + FLOW_END);
 
 interface Chunk {
   readonly words: Uint32Array;
   readonly doubles: Float64Array;
-  readonly view: DataView;
+}
+
+/** One copy where its words lie as in a record, to be read as one. */
+class Unfolded {
+  readonly #words = new Uint32Array(Math.max(...TRACKED_WORDS) + 1);
+  readonly view = new DataView(this.#words.buffer);
+
+  put(words: Uint32Array, at: number): DataView {
+    for (let i = 0; i < TRACKED_WORDS.length; i++) this.#words[TRACKED_WORDS[i] ?? 0] = words[at + i] ?? 0;
+    return this.view;
+  }
 }
 
 /** Entries of fixed size in blocks, so that a million of them neither is one allocation nor a million objects. */
 class EntryStore {
   length = 0;
   readonly #chunks: Chunk[] = [];
+  readonly #unfolded = new Unfolded();
+
+  get bytes(): number {
+    return this.#chunks.length * ENTRIES_PER_CHUNK * ENTRY_BYTES;
+  }
 
   chunk(index: number): Chunk {
     const number = Math.floor(index / ENTRIES_PER_CHUNK);
@@ -101,13 +122,14 @@ class EntryStore {
   read(index: number): WatchedConnection | undefined {
     const chunk = this.chunk(index);
     const entry = slot(index);
-    const record = readTracked(chunk.view, entry * ENTRY_BYTES, index);
+    const view = this.#unfolded.put(chunk.words, entry * ENTRY_WORDS);
+    const record = readTracked(view, 0, index);
     if (record === undefined) return undefined;
     const used = (which: number): number => double(chunk, entry, which);
     return {
       record,
-      inboundBytes: payloadBytes(used(INBOUND), chunk.view, entry * ENTRY_BYTES + flowAt(Dir.Inbound)),
-      outboundBytes: payloadBytes(used(OUTBOUND), chunk.view, entry * ENTRY_BYTES + flowAt(Dir.Outbound)),
+      inboundBytes: payloadBytes(used(INBOUND), view, flowAt(Dir.Inbound)),
+      outboundBytes: payloadBytes(used(OUTBOUND), view, flowAt(Dir.Outbound)),
       firstMs: used(FIRST_MS),
       lastMs: used(LAST_MS),
     };
@@ -116,7 +138,7 @@ class EntryStore {
 
 function newChunk(): Chunk {
   const buffer = new ArrayBuffer(ENTRIES_PER_CHUNK * ENTRY_BYTES);
-  return { words: new Uint32Array(buffer), doubles: new Float64Array(buffer), view: new DataView(buffer) };
+  return { words: new Uint32Array(buffer), doubles: new Float64Array(buffer) };
 }
 
 function slot(index: number): number {
@@ -135,10 +157,14 @@ function payloadBytes(sequenceNumbers: number, view: DataView, flow: number): nu
   return Math.max(0, sequenceNumbers - syn - fin);
 }
 
+/** The copy of no connection. */
+const NOTHING = new Unfolded().view;
+
 export class ConnectionWatch {
   /** Entry i is the copy of record i. */
   readonly #present = new EntryStore();
   readonly #gone = new EntryStore();
+  readonly #copy = new Unfolded();
   readonly #records: DataView;
   readonly #words: Uint32Array;
   readonly #used: () => number;
@@ -149,6 +175,11 @@ export class ConnectionWatch {
     this.#records = new DataView(memory, base);
     this.#words = new Uint32Array(memory, base);
     this.#used = used;
+  }
+
+  /** The memory of the copies. */
+  get bytes(): number {
+    return this.#present.bytes + this.#gone.bytes;
   }
 
   /**
@@ -185,21 +216,21 @@ export class ConnectionWatch {
   #hasChanged(record: number, copies: Uint32Array, copy: number): boolean {
     const words = this.#words;
     return (
-      words[record + STATE_WORD] !== copies[copy + STATE_WORD] ||
-      words[record + GENERATION_WORD] !== copies[copy + GENERATION_WORD] ||
-      words[record + SEEN_WORD] !== copies[copy + SEEN_WORD] ||
-      words[record + INBOUND_END_WORD] !== copies[copy + INBOUND_END_WORD] ||
-      words[record + OUTBOUND_END_WORD] !== copies[copy + OUTBOUND_END_WORD]
+      words[record + STATE_WORD] !== copies[copy + COPIED_STATE] ||
+      words[record + GENERATION_WORD] !== copies[copy + COPIED_GENERATION] ||
+      words[record + SEEN_WORD] !== copies[copy + COPIED_SEEN] ||
+      words[record + INBOUND_END_WORD] !== copies[copy + COPIED_INBOUND_END] ||
+      words[record + OUTBOUND_END_WORD] !== copies[copy + COPIED_OUTBOUND_END]
     );
   }
 
   #update(index: number, chunk: Chunk, nowMs: number): void {
     const entry = slot(index);
     const at = index * CONNECTION_BYTES;
-    const copyAt = entry * ENTRY_BYTES;
-    const was = (chunk.words[entry * ENTRY_WORDS + STATE_WORD] ?? 0) & STATE_MASK;
+    const copy = this.#copy.put(chunk.words, entry * ENTRY_WORDS);
+    const was = (chunk.words[entry * ENTRY_WORDS + COPIED_STATE] ?? 0) & STATE_MASK;
     const isFree = this.#records.getUint8(at + CONNECTION_STATE) === FREE;
-    const isSame = was !== FREE && !isFree && this.#isSameConnection(at, chunk.view, copyAt);
+    const isSame = was !== FREE && !isFree && this.#isSameConnection(at, copy);
     if (was !== FREE && !isSame) this.#gone.push(chunk, entry * ENTRY_WORDS);
 
     const doubles = entry * ENTRY_DOUBLES + COPY_DOUBLES;
@@ -210,12 +241,14 @@ export class ConnectionWatch {
       [Dir.Outbound, OUTBOUND],
     ] as const) {
       const flow = flowAt(dir);
-      const progress = this.#progress(at + flow, chunk.view, copyAt + flow);
+      const progress = isSame ? this.#progress(at + flow, copy, flow) : this.#progress(at + flow, NOTHING, flow);
       const before = progress.anew ? 0 : (chunk.doubles[doubles + which] ?? 0);
       chunk.doubles[doubles + which] = before + progress.numbers;
     }
     const record = index * RECORD_WORDS;
-    chunk.words.set(this.#words.subarray(record, record + COPY_WORDS), entry * ENTRY_WORDS);
+    for (let i = 0; i < TRACKED_WORDS.length; i++) {
+      chunk.words[entry * ENTRY_WORDS + i] = this.#words[record + (TRACKED_WORDS[i] ?? 0)] ?? 0;
+    }
     const seenMs = this.#words[record + SEEN_WORD] ?? 0;
     const lastMs = nowMs - (((nowMs >>> 0) - seenMs) >>> 0);
     chunk.doubles[doubles + LAST_MS] = lastMs;
@@ -228,29 +261,26 @@ export class ConnectionWatch {
    * Whether the record is still that of the connection in the copy: it may have been given to another one, or its
    * client may have opened anew with the same ports.
    */
-  #isSameConnection(at: number, copies: DataView, copyAt: number): boolean {
+  #isSameConnection(at: number, copy: DataView): boolean {
     const records = this.#records;
-    if (
-      records.getUint16(at + CONNECTION_GENERATION, true) !== copies.getUint16(copyAt + CONNECTION_GENERATION, true)
-    ) {
+    if (records.getUint16(at + CONNECTION_GENERATION, true) !== copy.getUint16(CONNECTION_GENERATION, true))
       return false;
-    }
     const isOver = records.getUint8(at + CONNECTION_STATE) >= FIRST_ENDED_STATE;
-    const wasOver = copies.getUint8(copyAt + CONNECTION_STATE) >= FIRST_ENDED_STATE;
+    const wasOver = copy.getUint8(CONNECTION_STATE) >= FIRST_ENDED_STATE;
     if (wasOver && !isOver) return false;
     const flow = flowAt(Dir.Inbound);
-    return initialNumber(records, at + flow) === initialNumber(copies, copyAt + flow);
+    return initialNumber(records, at + flow) === initialNumber(copy, flow);
   }
 
   /** Sequence numbers that the sender has used since the copy, or in all if what the copy counted is void. */
-  #progress(flow: number, copies: DataView, copyFlow: number): { numbers: number; anew: boolean } {
+  #progress(flow: number, copy: DataView, copyFlow: number): { numbers: number; anew: boolean } {
     const records = this.#records;
     if ((records.getUint8(flow + FLOW_FLAGS) & FLOW_FLAG_SEEN) === 0) return { numbers: 0, anew: true };
     const end = records.getUint32(flow + FLOW_END, true);
     const isn = initialNumber(records, flow);
-    const wasSeen = (copies.getUint8(copyFlow + FLOW_FLAGS) & FLOW_FLAG_SEEN) !== 0;
-    if (wasSeen && isn === initialNumber(copies, copyFlow)) {
-      return { numbers: (end - copies.getUint32(copyFlow + FLOW_END, true)) >>> 0, anew: false };
+    const wasSeen = (copy.getUint8(copyFlow + FLOW_FLAGS) & FLOW_FLAG_SEEN) !== 0;
+    if (wasSeen && isn === initialNumber(copy, copyFlow)) {
+      return { numbers: (end - copy.getUint32(copyFlow + FLOW_END, true)) >>> 0, anew: false };
     }
     // Picked up while running: what came before it is not known, and nothing after it has been acknowledged yet.
     return { numbers: (end - (isn ?? records.getUint32(flow + FLOW_ACKED, true))) >>> 0, anew: true };
