@@ -4,7 +4,7 @@
  */
 
 /** Raised with every change of an export, an offset or the meaning of a code. */
-export const ABI_VERSION: u32 = 2;
+export const ABI_VERSION: u32 = 3;
 
 // --- capacities ---------------------------------------------------------------------------------------------
 
@@ -113,7 +113,7 @@ export const SERVICE_FLAG_DIVERGED_RESET: u32 = 64;
 
 // --- connection: read by the host, index i at connectionsBase() + i * CONNECTION_BYTES ------------------------
 
-export const CONNECTION_BYTES: u32 = 504;
+export const CONNECTION_BYTES: u32 = 512;
 /** 16 bytes each, network order, IPv4 as ::ffff:a.b.c.d. */
 export const CONNECTION_CLIENT: u32 = 0;
 export const CONNECTION_SERVER: u32 = 16;
@@ -141,7 +141,7 @@ export const CONNECTION_SEEN_MS: u32 = 60;
 export const CONNECTION_HOLE_SEQ: u32 = 64;
 export const CONNECTION_HOLE_BYTES: u32 = 68;
 /** From here on: notes about segments that did not fit, which are no state of the connection. */
-export const CONNECTION_STRAYS: u32 = 488;
+export const CONNECTION_STRAYS: u32 = 496;
 /** u64: offset in the server's stream of the first byte that differed, and one past the last; 0, 0: none did. */
 export const CONNECTION_DIVERGED_FIRST: u32 = 360;
 export const CONNECTION_DIVERGED_LAST: u32 = 368;

@@ -16,7 +16,6 @@ import { CONNECTION_FLAG_SACK, CONNECTION_FLAG_SACK_FORGED } from '../abi/layout
 import { OptionBit, Packet, TcpFlag } from '../parser/packet';
 import { seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../parser/seq';
 import { Connection, flowOf } from '../tracker/connection';
-import { CONN_COPY } from '../tracker/marks';
 
 /** The block that is told: left edge, right edge, network order. */
 const BLOCK: usize = memory.data(8, 4);
@@ -26,7 +25,7 @@ export function agreeOnSack(c: Connection, p: Packet): void {
   c.flags &= ~CONNECTION_FLAG_SACK_FORGED;
   if (!c.has(CONNECTION_FLAG_SACK) || p.options & OptionBit.SackPermitted) return;
   c.flags |= CONNECTION_FLAG_SACK_FORGED;
-  if (!c.marked(CONN_COPY)) beginRun(c, c.clientBase, c.clientBase);
+  beginRun(c, c.clientBase, c.clientBase);
 }
 
 /** A run that begins with what the replica has acknowledged is in order, and never told. */
@@ -37,7 +36,7 @@ export function beginRun(c: Connection, left: u32, right: u32): void {
 
 /** The client's numbers from `seq` to `end` have gone to the replica. */
 export function notePassed(c: Connection, seq: u32, end: u32): void {
-  if (!c.has(CONNECTION_FLAG_SACK_FORGED) || c.marked(CONN_COPY)) return;
+  if (!c.has(CONNECTION_FLAG_SACK_FORGED)) return;
   // What is acknowledged is cut off: a run without a hole would grow until its numbers wrap.
   const acked = flowOf(c, Dir.Inbound).acked;
   const from = seqMax(seq, acked);

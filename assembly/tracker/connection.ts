@@ -3,7 +3,7 @@
  * always those of the wire side (what client and primary agreed); the replica's own numbers exist only as deltas.
  *
  *   0 ┌ key: client, server, ports, vlan ┐ 40 ┌ state, flags, links ┐ 96 ┌ Flow inbound ┐ 192 ┌ Flow outbound ┐
- * 288 ┌ replica ┐ 340 ┌ a replica that reads from the first byte ┐ 488 ┌ strays ┐ 504
+ * 288 ┌ replica ┐ 340 ┌ a replica that reads from the first byte ┐ 488 ┌ run passed on ┐ 496 ┌ strays ┐ 512
  *
  * Invariants: state is Free exactly when the record is on the free list; `list` says which list next/prev belong to;
  * a flag bit says whether a value is present, never the value 0.
@@ -213,7 +213,7 @@ export class Connection {
   attempts: u8;
   /** Right edge that the replica has granted, wire side. */
   replicaEdge: u32;
-  /** Next client byte the replica has to acknowledge; this and what follows is valid with CONN_COPY in `marks`. */
+  /** Next client byte the replica has to acknowledge; valid, as what follows up to `copyOffset`, with CONN_COPY in `marks`. */
   copyRead: u32;
   /** Next server number the replica has to send, and the offset of that byte in its stream. */
   copyNext: u32;
@@ -261,6 +261,12 @@ export class Connection {
   repeats: u8;
   /** Whether the server's last number was never seen, only acknowledged: of a byte, or of its FIN. */
   unseen: u8;
+  /**
+   * The run of the client's numbers that was last passed on to the replica; valid with CONNECTION_FLAG_SACK_FORGED. See
+   * recovery/selective.ts.
+   */
+  passedLeft: u32;
+  passedRight: u32;
   /** Last segment above the windows: its end, what it acknowledged, its Dir, and how often the ends took turns. */
   strayEnd: u32;
   strayAck: u32;
@@ -269,26 +275,6 @@ export class Connection {
   private pad2: u16;
   /** When the last of `repeats` was counted, ms. */
   repeatMs: u32;
-
-  /**
-   * The run of the client's numbers that was last passed on to the replica, in the places of `copyRead` and `copyNext`: valid
-   * without CONN_COPY and with CONNECTION_FLAG_SACK_FORGED. See recovery/selective.ts.
-   */
-  get passedLeft(): u32 {
-    return this.copyRead;
-  }
-
-  set passedLeft(seq: u32) {
-    this.copyRead = seq;
-  }
-
-  get passedRight(): u32 {
-    return this.copyNext;
-  }
-
-  set passedRight(seq: u32) {
-    this.copyNext = seq;
-  }
 
   /** The primary's output that the client has and the replica has not yet sent. */
   get uncompared(): Chain {

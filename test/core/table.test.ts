@@ -333,7 +333,7 @@ for (const build of BUILDS) {
     const pages = (connections: number): number => world.core.exports.pagesNeeded(connections, 0, 0) >>> 0;
     const perConnection = ((pages(DEFAULT_CONNECTIONS) - pages(1)) * 65536) / DEFAULT_CONNECTIONS;
     t.true(perConnection <= CONNECTION_BYTES + 4 * 8 + 1, `${perConnection} bytes`);
-    t.is(CONNECTION_BYTES, 504);
+    t.is(CONNECTION_BYTES, 512);
   });
 }
 
