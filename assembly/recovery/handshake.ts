@@ -51,6 +51,7 @@ import {
 } from '../tracker/marks';
 import { listActive, listQueued, makeReady, unlist } from '../tracker/lists';
 import { contiguous, releaseAll } from '../tracker/retained';
+import { isShiftGuessed } from '../tracker/scale';
 import { Service } from '../tracker/service';
 import { bindMappedPort, bindStack, isOver, unbindStack } from '../tracker/table';
 import { isReplayed, obstacleTo, setBase } from './base';
@@ -197,6 +198,7 @@ function acceptSynAck(c: Connection, p: Packet): void {
     c.replicaShift = <u8>p.windowShift;
     c.mark(CONN_REPLICA_WS);
   }
+  guessByReplica(c);
   if (p.flags & TcpFlag.Ece) c.mark(CONN_REPLICA_ECN);
   agreeOnSack(c, p);
   if (p.options & OptionBit.Timestamps) {
@@ -207,6 +209,17 @@ function acceptSynAck(c: Connection, p: Packet): void {
   c.attempts = 0;
   c.unmark(CONN_EDGE_TOLD);
   c.replicaEdge = c.clientBase;
+}
+
+/**
+ * The shift by which the client reads the server's windows, when the tap has not seen the server tell it: the replica is the
+ * same service, most likely on a host of the same kind, so its own shift is the better guess. Only a lower one is taken:
+ * see withLowerShift for which is the lesser harm, and a replica with a small buffer has a small one.
+ */
+function guessByReplica(c: Connection): void {
+  if (!isShiftGuessed(c, Dir.Outbound)) return;
+  const outbound = flowOf(c, Dir.Outbound);
+  outbound.windowShift = min<u8>(outbound.windowShift, c.marked(CONN_REPLICA_WS) ? c.replicaShift : 0);
 }
 
 /** The window field of a replica's segment that is no SYN, bytes. */

@@ -22,11 +22,8 @@ import { Connection, Flow, flowOf, stateOf } from './connection';
 import { CONN_PENDING_SYN } from './marks';
 import { beginRecord, dropRecord, keep, loseRecord } from './record';
 import { releaseAll } from './retained';
-
+import { GUESSED_SHIFT } from './scale';
 import { clearFlows } from './table';
-
-/** Window shift assumed for a connection whose SYNs were not seen: what Linux chooses with its default buffers. */
-export const GUESSED_SHIFT: u8 = 7;
 
 /** Options of the client's SYN, kept in the upper half of `flags` until the SYN-ACK says what was agreed. */
 const OFFER_SHIFT: u32 = 16;

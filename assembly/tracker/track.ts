@@ -34,7 +34,8 @@ import { dropRecord, isRecording, keep, noteHeard, onAcknowledged } from './reco
 import { releaseAll } from './retained';
 import { forgetStrays, noteStray } from './resync';
 import { serviceOf } from './table';
-import { acknowledgesSyn, GUESSED_SHIFT, missedSynAck, notePendingSyn, onSyn, onSynAck } from './opening';
+import { acknowledgesSyn, missedSynAck, notePendingSyn, onSyn, onSynAck } from './opening';
+import { GUESSED_SHIFT, isShiftGuessed, withLowerShift } from './scale';
 import { eventOf, transition } from './tcp-state';
 import { checkRst, checkWindow } from './window';
 
@@ -279,6 +280,9 @@ function onAck(c: Connection, dir: Dir, receiver: Flow, ack: u32, window: u32): 
     receiver.end = ack;
   }
   if (seqGt(ack, receiver.acked)) {
+    if (phaseOf(c) == Phase.Direct && isShiftGuessed(c, dir)) {
+      window = withLowerShift(flowOf(c, dir), receiver, ack, window);
+    }
     const before = receiver.acked;
     receiver.passTo(ack);
     onAcknowledged(c, dir == Dir.Inbound ? Dir.Outbound : Dir.Inbound, receiver, before);

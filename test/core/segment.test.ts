@@ -182,14 +182,14 @@ for (const build of BUILDS) {
   });
 
   test(`${build}: the client of a connection that was picked up is told windows in the scale it is thought to read`, (t) => {
-    const flow = new Flow(dirtyWorld(build, {}), { replicaOffer: { window: 6400 } });
+    const flow = new Flow(dirtyWorld(build, {}), { replicaOffer: { window: 100, windowShift: 8 } });
     flow.client.next = 7000;
     flow.client.received = 90_000;
     flow.primary.received = 7000;
     flow.primary.next = 90_000;
     flow.client.ack().primary.ack();
     flow.recovered();
-    t.is(flow.stack.data(1).toClient()[0]?.window, 50);
+    t.is(flow.stack.data(1).toClient()[0]?.window, 200);
   });
 
   test(`${build}: a merged frame of two segments counts as two`, (t) => {

@@ -18,6 +18,8 @@ const FINDINGS: readonly (readonly [seed: number, title: string])[] = [
   [1034, 'a replica that has finished does not reset a client that still reads'],
   [1482, 'a late FIN is acknowledged with the timestamps its sender insists on'],
   [4044, 'a client may use the window that the core has told it'],
+  [20059, 'a client whose server told nobody its window scale is not left with a window of a few bytes'],
+  [24005, 'a window that closes tells how it is scaled'],
   [100056, 'more handshakes than a small backlog takes are all made in the end'],
 ];
 
