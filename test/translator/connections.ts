@@ -3,14 +3,15 @@
  * and did, never from the core's record.
  */
 import fc from 'fast-check';
+import { Port, ServiceState } from '../../assembly/abi/codes';
 import { Flow, type FlowOptions, type Offer } from '../support/flow';
-import { type Tag, be16, ipBytes, macBytes, nop, timestamps } from '../support/frames';
+import { type Tag, be16, icmpErrorFrame, ipBytes, macBytes, nop, tcpFrame, timestamps } from '../support/frames';
 import { MAC, World } from '../support/world';
 import type { Build } from '../support/wasm';
-import { type Agreed, Reference, cut, nearest } from './reference';
+import { type Agreed, Reference, type Setting, cut, nearest } from './reference';
 
-/** What happened before and around the crash; each leaves other numbers behind. */
-const STORIES = ['idle', 'unread', 'unacknowledged', 'gap'] as const;
+/** What happened before and around the crash; each leaves other numbers behind. Proxied: the connection came after it. */
+const STORIES = ['idle', 'unread', 'unacknowledged', 'gap', 'proxied'] as const;
 
 export interface Plan {
   readonly isIpv6: boolean;
@@ -24,6 +25,8 @@ export interface Plan {
   readonly bytes: number;
   readonly elapsedMs: number;
   readonly stackMtu: number;
+  /** Said by a router on the way to the client, once the connection is live. */
+  readonly pathMtu: number | undefined;
 }
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
@@ -63,6 +66,10 @@ export const plan: fc.Arbitrary<Plan> = fc.record({
   bytes: fc.integer({ min: 1, max: 400 }),
   elapsedMs: fc.oneof(fc.constant(0), fc.nat(100_000)),
   stackMtu: fc.constantFrom(65535, 65535, 1500),
+  pathMtu: fc.option(fc.oneof(fc.integer({ min: 1, max: 1500 }), fc.integer({ min: 500, max: 1500 })), {
+    nil: undefined,
+    freq: 2,
+  }),
 });
 
 /** Who answers a SYN may agree to what it offers, and to nothing else. The other way round: what the offer comes to. */
@@ -102,7 +109,87 @@ export function worldOf(build: Build, { isIpv6, isRemote, stackMtu }: Plan): Wor
   return new World(build, { services: [{ address, replica, remote: isRemote }], wireMtu: WIRE_MTU, stackMtu });
 }
 
+/** A router has no way for a segment to the client as large as it was (RFC 1191 4, RFC 4443 3.2). */
+function tellPathMtu({ flow, reference: { setting } }: Moved): void {
+  const { client, server, clientPort, serverPort, tags } = flow.options;
+  if (setting.pathMtu === undefined) return;
+  const about = tcpFrame({ src: server, dst: client, srcPort: serverPort, dstPort: clientPort });
+  const isIpv6 = client.includes(':');
+  const error = isIpv6 ? { src: 'fd00::fe', type: 2 } : { src: '10.0.0.254', type: 3, code: 4 };
+  const frame = icmpErrorFrame({ ...error, tags, dst: server, rest: setting.pathMtu }, about, 64);
+  if (flow.world.receive(Port.Wire, frame).length !== 1) throw new Error('the error was not passed on');
+}
+
 export function move(build: Build, drawn: Plan): Moved {
+  const moved = drawn.story === 'proxied' ? connect(build, drawn) : recover(build, drawn);
+  tellPathMtu(moved);
+  return moved;
+}
+
+/** A new connection while the replica serves. */
+function connect(build: Build, drawn: Plan): Moved {
+  const { isIpv6, isRemote, bytes } = drawn;
+  const replica = answering(drawn.replica, drawn.client);
+  const [client, server, replicaAddress] = isIpv6 ? HOSTS[6] : HOSTS[4];
+  const world = worldOf(build, drawn);
+  const offers = { clientOffer: drawn.client, primaryOffer: replica, replicaOffer: replica };
+  const flow = new Flow(world, { client, server, replicaAddress, remote: isRemote, tags: drawn.tags, ...offers });
+  flow.crash();
+  world.setState(ServiceState.Proxy);
+  flow.client.syn();
+  const syn = flow.toReplica().at(-1);
+  flow.accept();
+  flow.client.received = cut(replica.isn + 1);
+  flow.client.ack();
+  flow.client.data(bytes).take().stack.ack();
+  flow.take().stack.data(bytes).take().client.ack();
+  const unit = 2 ** (replica.windowShift ?? 0);
+  const granted = nearest(flow.stack.received, flow.client.next) + replica.window * unit;
+  const setting: Setting = {
+    ...placeOf(drawn, flow),
+    isProxied: true,
+    client: agreed(drawn.client),
+    primary: agreed(replica),
+    replica: agreed(replica),
+    d1: 0,
+    d2: 0,
+    serverBase: replica.isn + 1,
+    clock: 0,
+    firstTsval: replica.tsval ?? 0,
+    peerPort: syn?.srcPort ?? 0,
+  };
+  const memory = {
+    granted,
+    told: granted,
+    serverTsval: flow.stack.tsval,
+    clientTsval: flow.client.tsval,
+    clientMac: macBytes(MAC.client),
+    tags: drawn.tags.map(tagBytes),
+  };
+  return { flow, reference: new Reference(setting, memory) };
+}
+
+/** Addresses and ways, which are those of every connection of the plan. */
+function placeOf({ isIpv6, isRemote, stackMtu, pathMtu }: Plan, flow: Flow) {
+  const [client, server, replicaAddress] = isIpv6 ? HOSTS[6] : HOSTS[4];
+  return {
+    clientAddress: ipBytes(client),
+    clientPort: flow.options.clientPort,
+    serverAddress: ipBytes(server),
+    replicaAddress: ipBytes(replicaAddress),
+    peerAddress: ipBytes(isRemote ? server : client),
+    macToClient: macBytes(MAC.daemon),
+    macToReplica: macBytes(isRemote ? MAC.daemon : MAC.gateway),
+    replicaMac: macBytes(isRemote ? MAC.remote : MAC.stack),
+    isRemote,
+    wireMtu: WIRE_MTU,
+    stackMtu,
+    pathMtu,
+  };
+}
+
+/** A connection of the primary, continued. */
+function recover(build: Build, drawn: Plan): Moved {
   const { isIpv6, isRemote, story, bytes } = drawn;
   const primary = answering(drawn.primary, drawn.client);
   // What client and primary have in common.
@@ -141,7 +228,9 @@ export function move(build: Build, drawn: Plan): Moved {
   // been told a window.
   flow.client.data(1, { options: times }).take().stack.ack();
   const d1 = story === 'gap' ? -bytes : 0;
-  const setting = {
+  const setting: Setting = {
+    ...placeOf(drawn, flow),
+    isProxied: false,
     client: agreed(drawn.client),
     primary: agreed(primary),
     replica: agreed(replica),
@@ -151,18 +240,7 @@ export function move(build: Build, drawn: Plan): Moved {
     // Time goes on from the primary's last word, by what has passed since, at least by a tick.
     clock: flow.primary.tsval + Math.max(drawn.elapsedMs, 1) - (replica.tsval ?? 0),
     firstTsval: replica.tsval ?? 0,
-    clientAddress: ipBytes(client),
-    clientPort: flow.options.clientPort,
-    serverAddress: ipBytes(server),
-    replicaAddress: ipBytes(replicaAddress),
-    peerAddress: ipBytes(isRemote ? server : client),
     peerPort: syn?.srcPort ?? 0,
-    macToClient: macBytes(MAC.daemon),
-    macToReplica: macBytes(isRemote ? MAC.daemon : MAC.gateway),
-    replicaMac: macBytes(isRemote ? MAC.remote : MAC.stack),
-    isRemote,
-    wireMtu: WIRE_MTU,
-    stackMtu: drawn.stackMtu,
   };
   const told = flow.toClient(flow.all);
   const unit = 2 ** (setting.client.shift === undefined ? 0 : (setting.primary.shift ?? 0));

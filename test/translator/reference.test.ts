@@ -35,8 +35,13 @@ function hexOr(value: unknown): string {
 }
 
 /** A client that has closed and forgotten resets what comes late: the replica may still have to read (RFC 1337). */
-function isOverForClient({ flow }: Moved, { from, flags }: Step): boolean {
-  return from === 'client' && flags.includes('R') && flow.record().state === TcpState.TimeWait;
+function isOverForClient({ flow, reference }: Moved, { from, flags }: Step): boolean {
+  return (
+    !reference.setting.isProxied &&
+    from === 'client' &&
+    flags.includes('R') &&
+    flow.record().state === TcpState.TimeWait
+  );
 }
 
 /** Sends one segment through both, and compares. */

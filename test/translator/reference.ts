@@ -8,7 +8,10 @@
  *   timestamps   RFC 7323 3: the replica's clock is moved; who has agreed to none gets none, who has gets them always
  *   SACK         RFC 2018 3: edges follow the numbers they speak of
  *   ECN          RFC 3168 6.1: no signals to an end that has not agreed; a mark of the network arrives
- *   sizes        RFC 9293 3.7.1: payload and options together fit the receiver's MSS
+ *   sizes        RFC 9293 3.7.1: payload and options together fit the receiver's MSS, and the path to it (RFC 1191, 8201)
+ *
+ * A connection made while the replica serves has one handshake: client and replica have agreed with each other, and
+ * all but addresses, and sizes, is passed on as it is.
  */
 import { Reason } from '../../assembly/abi/codes';
 import { concat } from '../support/checksum';
@@ -24,6 +27,8 @@ export interface Agreed {
 }
 
 export interface Setting {
+  /** Made through the core, after the crash: the primary is the replica. */
+  readonly isProxied: boolean;
   readonly client: Agreed;
   readonly primary: Agreed;
   readonly replica: Agreed;
@@ -49,6 +54,8 @@ export interface Setting {
   readonly isRemote: boolean;
   readonly wireMtu: number;
   readonly stackMtu: number;
+  /** What a router has said of the path to the client. */
+  readonly pathMtu: number | undefined;
 }
 
 /** What the translation has to remember of earlier segments. */
@@ -75,6 +82,8 @@ const KIND_TIMESTAMPS = 8;
 const TIMESTAMPS_BYTES = 12;
 /** Smaller ones only serve to make many segments: what Linux takes for the least (TCP_MIN_SND_MSS). */
 const LEAST_MSS = 48;
+/** No path has less (RFC 791 3.2, RFC 8200 5). */
+const LEAST_MTU = { 4: 68, 6: 1280 } as const;
 const HOP_LIMIT = 64;
 
 export function cut(n: number): number {
@@ -144,14 +153,17 @@ export class Reference {
     if (said.timestamps !== undefined) {
       memory.clientTsval = Math.max(memory.clientTsval, nearest(said.timestamps[0], memory.clientTsval));
     }
-    const spoken: Spoken = {
-      timestamps: replica.timestamps && said.timestamps ? this.#echoed(said.timestamps) : undefined,
-      // An edge before the base is of a byte that the replica never sent. SACK is advice (RFC 2018 8): all of it goes.
-      sack: said.sack.some((edge, i) => i % 2 === 0 && nearest(edge, serverBase) < serverBase)
-        ? []
-        : said.sack.map((edge) => edge + d2),
-    };
+    const spoken: Spoken = setting.isProxied
+      ? said
+      : {
+          timestamps: replica.timestamps && said.timestamps ? this.#echoed(said.timestamps) : undefined,
+          // An edge before the base is of a byte that the replica never sent. SACK is advice (RFC 2018 8): all of it goes.
+          sack: said.sack.some((edge, i) => i % 2 === 0 && nearest(edge, serverBase) < serverBase)
+            ? []
+            : said.sack.map((edge) => edge + d2),
+        };
     const isEcn = client.ecn && primary.ecn;
+    const { isProxied } = setting;
     const acked = Math.max(nearest(frame.ack, serverBase), serverBase);
     const translated: Frame = {
       ...frame,
@@ -162,9 +174,9 @@ export class Reference {
       dst: setting.replicaAddress,
       srcPort: setting.peerPort,
       seq: cut(frame.seq + d1),
-      ack: has(frame, 'A') ? cut(acked + d2) : frame.ack,
+      ack: has(frame, 'A') && !isProxied ? cut(acked + d2) : frame.ack,
       flags: isEcn && !replica.ecn ? without(frame.flags, 'EC') : frame.flags,
-      window: has(frame, 'R') ? 0 : this.#windowForReplica(frame, acked),
+      window: isProxied ? frame.window : has(frame, 'R') ? 0 : this.#windowForReplica(frame, acked),
       options: write(frame.options, spoken),
     };
     const mtu = setting.isRemote ? setting.wireMtu : setting.stackMtu;
@@ -184,6 +196,7 @@ export class Reference {
     const own: Spoken['timestamps'] = said.timestamps && [cut(said.timestamps[0] + clock), said.timestamps[1]];
     if (own !== undefined) memory.serverTsval = Math.max(memory.serverTsval, nearest(own[0], memory.serverTsval));
     const spoken: Spoken = { timestamps: own, sack: said.sack.map((edge) => edge - d1) };
+    const window = has(frame, 'A') ? this.#windowForClient(frame) : 0;
     const translated: Frame = {
       ...frame,
       dstMac: memory.clientMac,
@@ -194,7 +207,7 @@ export class Reference {
       dstPort: setting.clientPort,
       seq: cut(frame.seq - d2),
       ack: has(frame, 'A') ? cut(frame.ack - d1) : frame.ack,
-      window: has(frame, 'A') ? this.#windowForClient(frame) : 0,
+      window: setting.isProxied ? frame.window : window,
       options: write(frame.options, spoken),
     };
     const isTimed = client.timestamps && primary.timestamps;
@@ -209,7 +222,8 @@ export class Reference {
 
   /** The client repeats the replica's clock, or the primary's: then it is the replica's first time. */
   #echoed([tsval, tsecr]: readonly [number, number]): readonly [number, number] {
-    const { clock, firstTsval } = this.setting;
+    const { clock, firstTsval, isProxied } = this.setting;
+    if (isProxied) return [tsval, tsecr];
     return [tsval, cut(Math.max(nearest(tsecr - clock, firstTsval), firstTsval))];
   }
 
@@ -278,7 +292,9 @@ function edgesThatFit(isTimed: boolean): number {
 /** Payload that a segment of these options may carry to this side. */
 function room(side: Side, v6: boolean, setting: Setting, isTimed: boolean, sack: readonly number[]): number {
   const announced = setting[side].mss ?? (v6 ? 1220 : 536);
-  const mss = Math.max(Math.min(announced, setting.wireMtu - (v6 ? 60 : 40)), LEAST_MSS);
+  const path = Math.max(setting.pathMtu ?? setting.wireMtu, LEAST_MTU[v6 ? 6 : 4]);
+  const mtu = side === 'client' ? Math.min(setting.wireMtu, path) : setting.wireMtu;
+  const mss = Math.max(Math.min(announced, mtu - (v6 ? 60 : 40)), LEAST_MSS);
   const edges = Math.min(sack.length, edgesThatFit(isTimed));
   return mss - (isTimed ? TIMESTAMPS_BYTES : 0) - (edges > 0 ? 4 + 4 * edges : 0);
 }
