@@ -11,7 +11,7 @@ import type { Build } from '../support/wasm';
 import { type Agreed, Reference, type Setting, cut, nearest } from './reference';
 
 /** What happened before and around the crash; each leaves other numbers behind. Proxied: the connection came after it. */
-const STORIES = ['idle', 'unread', 'unacknowledged', 'gap', 'proxied'] as const;
+const STORIES = ['idle', 'unread', 'unacknowledged', 'gap', 'closed', 'proxied'] as const;
 
 export interface Plan {
   readonly isIpv6: boolean;
@@ -148,6 +148,7 @@ function connect(build: Build, drawn: Plan): Moved {
   const setting: Setting = {
     ...placeOf(drawn, flow),
     isProxied: true,
+    isClosed: false,
     client: agreed(drawn.client),
     primary: agreed(replica),
     replica: agreed(replica),
@@ -204,6 +205,7 @@ function recover(build: Build, drawn: Plan): Moved {
   flow.client.data(bytes).primary.ack().primary.data(bytes).client.ack();
   if (story === 'unread') flow.client.data(bytes);
   if (story === 'unacknowledged') flow.primary.data(bytes);
+  if (story === 'closed') flow.primary.fin().client.ack();
   const serverBase = flow.client.received;
   world.now += drawn.elapsedMs;
   flow.crash();
@@ -231,6 +233,7 @@ function recover(build: Build, drawn: Plan): Moved {
   const setting: Setting = {
     ...placeOf(drawn, flow),
     isProxied: false,
+    isClosed: story === 'closed',
     client: agreed(drawn.client),
     primary: agreed(primary),
     replica: agreed(replica),

@@ -29,6 +29,8 @@ export interface Agreed {
 export interface Setting {
   /** Made through the core, after the crash: the primary is the replica. */
   readonly isProxied: boolean;
+  /** The client has read the primary's FIN: nothing of the server can follow it. */
+  readonly isClosed: boolean;
   readonly client: Agreed;
   readonly primary: Agreed;
   readonly replica: Agreed;
@@ -205,7 +207,7 @@ export class Reference {
       src: setting.serverAddress,
       dst: setting.clientAddress,
       dstPort: setting.clientPort,
-      seq: cut(frame.seq - d2),
+      seq: setting.isClosed && !has(frame, 'R') ? cut(setting.serverBase) : cut(frame.seq - d2),
       ack: has(frame, 'A') ? cut(frame.ack - d1) : frame.ack,
       window: setting.isProxied ? frame.window : window,
       options: write(frame.options, spoken),

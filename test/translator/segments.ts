@@ -128,10 +128,12 @@ export function segmentOf(moved: Moved, drawn: Step): Drawn {
   // A client keeps to its window; what lies beyond is somebody else's.
   const granted = isClient ? reference.memory.told - nearest(end.next, reference.memory.told) : Infinity;
   const size = Math.max(Math.min(reference.setting[isClient ? 'replica' : 'client'].mss ?? LEAST_MSS, 536), LEAST_MSS);
-  const most = Math.min(drawn.length, size * PARTS);
+  // What a replica says when the primary has closed is swallowed, and answered by the core itself: no translation.
+  const isDone = !isClient && reference.setting.isClosed;
+  const most = isDone ? 0 : Math.min(drawn.length, size * PARTS);
   const length = isNext ? Math.max(Math.min(most, granted - 1), 0) : most;
   const isOld = isNext || isReset;
-  const flags = isReset || isNext || isClient ? drawn.flags : drawn.flags.replace('F', '');
+  const flags = isReset || (isNext && !isDone) || isClient ? drawn.flags : drawn.flags.replace('F', '');
   const isFresh = isNext && ack <= 0 && ack >= -1000;
   if (isFresh) end.tsval = cut(end.tsval + drawn.ticks);
   const at = cut(end.next + (isOld ? 0 : seq));
