@@ -10,8 +10,9 @@
 import { Port, ServiceState } from '../../assembly/abi/codes';
 import { CONNECTION_STRAYS } from '../../assembly/abi/layout';
 import { type Tag, type TcpOptions, mss, nop, sackPermitted, tcpFrame, timestamps, windowScale } from './frames';
+import type { ConnectionRecord } from './records';
 import type { Segment, Sent } from './sent';
-import { type ConnectionRecord, MAC, type World } from './world';
+import { MAC, type World } from './world';
 
 /** What one side offers in its SYN, and its first numbers. */
 export interface Offer {
