@@ -1,15 +1,13 @@
 /** Connections that wait: for their client, for their replica, for the short timer. Any of them may leave its list first. */
 import test from 'ava';
 import { Phase, Port, Reason, ServiceState, TcpState } from '../../assembly/abi/codes';
-import { CONNECTION_STATE, SERVICE_FLAG_SHADOW, SERVICE_HALF_OPEN } from '../../assembly/abi/layout';
+import { SERVICE_FLAG_SHADOW, SERVICE_HALF_OPEN } from '../../assembly/abi/layout';
 import { Flow } from '../support/flow';
 import type { Segment, Sent } from '../support/sent';
 import { SMALL } from '../support/wasm';
 import { MAC, World } from '../support/world';
 
 const BUILDS = ['debug', 'release'] as const;
-/** Bytes of a block before its payload; blocks lie behind the records. */
-const BLOCK_HEADER = 12;
 
 const half = (world: World): number[] =>
   [...world.records()].filter(({ state }) => state === TcpState.SynSent).map(({ clientPort }) => clientPort);
@@ -99,10 +97,6 @@ for (const build of BUILDS) {
   test(`${build}: in a table full of established connections there is room when one is over, and not before`, (t) => {
     const world = new World(build, { capacity: { connections: 16 } });
     const [first, ...others] = ports(1, 16).map((port) => established(world, port));
-    // What lies behind the table must not be taken for a connection that is over.
-    const payload = new Uint8Array(1000);
-    payload[CONNECTION_STATE - BLOCK_HEADER] = TcpState.Closed;
-    first?.client.data(payload);
     for (const port of ports(101, 20)) t.is(synSent(world, port).found(), undefined);
     t.is(world.refused(Reason.TableFull), 20);
     t.true(others.every((flow) => flow.found() !== undefined));
@@ -203,5 +197,77 @@ for (const build of BUILDS) {
     const sent = world.setState(ServiceState.Recovery);
     t.is(again.toClient(sent).filter(({ flags, dstPort }) => flags === 'RA' && dstPort === 50).length, 1);
     t.deepEqual(recoverAll(flows, sent), ports(1, 14));
+  });
+
+  test(`${build}: which half-open connection is the oldest has nothing to do with the core's last life`, (t) => {
+    const world = new World(build, { services: TWO });
+    for (const port of ports(1, 6)) established(world, port);
+    synSent(world, 7);
+    restart(world);
+    for (const port of ports(1, 9)) synSent(world, port);
+    t.deepEqual(half(world).sort(), ports(2, 8));
+  });
+
+  test(`${build}: the timer looks at the handshakes of this life`, (t) => {
+    const world = new World(build, { services: TWO });
+    const over = ports(1, 3).map((port) => established(world, port));
+    established(world, 4);
+    for (const flow of over) flow.client.rst();
+    world.setState(ServiceState.Recovery);
+    restart(world);
+    for (const port of ports(1, 2)) established(world, port);
+    world.setState(ServiceState.Recovery);
+    t.deepEqual(
+      syns(world.tick(1000)).map(({ srcPort }) => srcPort),
+      [1],
+    );
+  });
+
+  test(`${build}: who is given its turn first, having bytes that wait, leaves the others theirs`, (t) => {
+    const world = new World(build, { services: [{ handshakeWindow: 1 }] });
+    const flows = ports(1, 3).map((port) => established(world, port));
+    flows[0]?.client.data(10);
+    t.deepEqual(recoverAll(flows, world.setState(ServiceState.Recovery)), [1, 2, 3]);
+  });
+
+  test(`${build}: a handshake that begins when the latest has been given up is repeated`, (t) => {
+    const world = new World(build, { services: [{ handshakeWindow: 3 }] });
+    const flows = ports(1, 4).map((port) => established(world, port));
+    world.setState(ServiceState.Recovery);
+    t.deepEqual(
+      syns(flows[2]?.client.rst().sent ?? []).map(({ srcPort }) => srcPort),
+      [4],
+    );
+    t.true(syns(world.run(100)).some(({ srcPort }) => srcPort === 4));
+  });
+
+  test(`${build}: a handshake that was given up is looked at no more, and not counted twice when it is forgotten`, (t) => {
+    const world = new World(build);
+    const flows = ports(1, 3).map((port) => established(world, port));
+    const sent = syns(world.setState(ServiceState.Recovery));
+    flows[1]?.client.rst();
+    for (const i of [0, 2]) {
+      const flow = flows[i];
+      flow
+        ?.crash()
+        .note(sent.filter(({ srcPort }) => srcPort === i + 1))
+        .accept()
+        .confirm();
+    }
+    world.run(60_000, 1000);
+    t.is(flows[1]?.found(), undefined);
+    t.is(world.working(), 0);
+  });
+
+  test(`${build}: whoever comes to wait last has a turn too, also when the last in the queue has given up`, (t) => {
+    for (const givesUp of [false, true]) {
+      const world = new World(build, { services: [{ handshakeWindow: 1 }] });
+      const late = new Flow(world, { clientPort: 4 }).synReceived();
+      const flows = [...ports(1, 3).map((port) => established(world, port)), late];
+      const first = world.setState(ServiceState.Recovery);
+      if (givesUp) flows[2]?.client.rst();
+      late.client.ack();
+      t.deepEqual(recoverAll(flows, first), givesUp ? [1, 2, 4] : [1, 2, 3, 4]);
+    }
   });
 }
