@@ -65,6 +65,8 @@ const OPTION_ROOM = 40;
 /** Of a frame that is split, with what is left beside all options of the smallest MSS: the core queues no more at a time. */
 const PARTS = 40;
 const LEAST_MSS = 48;
+/** IPv6 and TCP. */
+const HEADER_BYTES = 60;
 const ROUTER_ALERT = Uint8Array.of(148, 4, 0, 0);
 
 /** Options of a segment, as far as they fit, each kind once: of two the standards do not say which counts. */
@@ -127,7 +129,9 @@ export function segmentOf(moved: Moved, drawn: Step): Drawn {
   const seq = isClient ? drawn.seq : Math.max(Math.min(drawn.seq, 2000), -Math.min(spoken, 1000));
   // A client keeps to its window; what lies beyond is somebody else's.
   const granted = isClient ? reference.memory.told - nearest(end.next, reference.memory.told) : Infinity;
-  const size = Math.max(Math.min(reference.setting[isClient ? 'replica' : 'client'].mss ?? LEAST_MSS, 536), LEAST_MSS);
+  const announced = reference.setting[isClient ? 'replica' : 'client'].mss ?? LEAST_MSS;
+  const path = (isClient ? undefined : reference.setting.pathMtu) ?? Infinity;
+  const size = Math.max(Math.min(announced, path - HEADER_BYTES, 536), LEAST_MSS);
   // What a replica says when the primary has closed is swallowed, and answered by the core itself: no translation.
   const isDone = !isClient && reference.setting.isClosed;
   const most = isDone ? 0 : Math.min(drawn.length, size * PARTS);
