@@ -136,6 +136,20 @@ for (const build of BUILDS) {
     }
   });
 
+  test(`${build}: as many records as were given back are there again, whichever list they were on before`, (t) => {
+    const world = new World(build, { capacity: { connections: 4 } });
+    const flows = [1, 2, 3, 4].map((clientPort) => new Flow(world, { clientPort }).established());
+    for (const i of [2, 0, 3]) flows[i]?.client.rst();
+    world.run(CLOSED_MS + 1000, 1000);
+    t.is(world.service(SERVICE_TRACKED), 1);
+    for (const clientPort of [11, 12, 13]) new Flow(world, { clientPort }).established();
+    t.is(world.service(SERVICE_TRACKED), 4);
+    t.deepEqual(
+      [...world.records()].map(({ clientPort }) => clientPort).sort((x, y) => x - y),
+      [2, 11, 12, 13],
+    );
+  });
+
   test(`${build}: a record is used again with another generation, and nothing of its last use`, (t) => {
     const world = new World(build, { capacity: { connections: 1 } });
     const first = new Flow(world, {

@@ -153,7 +153,6 @@ export const SURVIVORS = [
       'assembly/tracker/spill.ts askAhead: `seqLt(missingFrom(c, next), c.spillEnd)` -> `seqLe(missingFrom(c, next), c.spillEnd)`',
       'assembly/tracker/spill.ts wantedBytes: `seqLt(from, c.spillEnd)` -> `seqLe(from, c.spillEnd)`',
       'assembly/tracker/track.ts keepPayload: `skip < p.payloadLength` -> `skip <= p.payloadLength`',
-      'assembly/tracker/track.ts onAck: `seqGt(ack, receiver.acked)` -> `seqGe(ack, receiver.acked)`',
     ],
   },
   {
@@ -327,6 +326,14 @@ export const SURVIVORS = [
       'assembly/tracker/service.ts findServiceByAddress: `i < services` -> `i <= services`',
       'assembly/tracker/service.ts findService: `i < services` -> `i <= services`',
     ],
+  },
+  {
+    why: 'Not a matter of behaviour: a generation is only compared with another of its record.',
+    mutants: ['assembly/tracker/table.ts addConnection: `0` -> `0 + 1`'],
+  },
+  {
+    why: 'Equivalent: asked only while the record waits in the ready queue, which a new one does not.',
+    mutants: ['assembly/tracker/table.ts addConnection: `0` -> `0 + 1` (3)'],
   },
   {
     why: 'Not reachable: what is removed from the index is in it.',
