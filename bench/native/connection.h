@@ -62,8 +62,9 @@ typedef struct {
   uint8_t replicaShift, attempts;
   uint32_t replicaEdge;
   /* Of a replica that reads from the first byte: nothing that is measured touches it. */
-  uint8_t copy[CONNECTION_STRAYS - 4 - (CONNECTION_FLOWS + 2 * FLOW_BYTES + 52)];
+  uint8_t copy[CONNECTION_RECORD - 1 - (CONNECTION_FLOWS + 2 * FLOW_BYTES + 52)];
   uint8_t copyTries, record, repeats, unseen;
+  uint32_t passedLeft, passedRight;
   uint32_t strayEnd, strayAck;
   uint8_t strayDir, strayTurns;
   uint8_t rest[CONNECTION_BYTES - CONNECTION_STRAYS - 10];

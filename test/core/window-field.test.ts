@@ -99,11 +99,11 @@ for (const build of BUILDS) {
     t.is(flow.toReplica()[0]?.window, 10);
   });
 
-  test(`${build}: a copy that is further behind than numbers can tell is told of all the room there can be`, (t) => {
+  test(`${build}: a copy that is further behind than numbers can tell is granted as much at a time as any other`, (t) => {
     const flow = shadow(build, VAST).shadowed();
     for (const window of [0xffff, 0xffff, 10]) receiveUnseen(flow, window);
     flow.stack.data('x');
-    t.like(flow.toReplica().at(-1), { window: 0xffff, ack: flow.stack.next });
+    t.like(flow.toReplica().at(-1), { window: 262_144 >> 14, ack: flow.stack.next });
     t.is(flow.record().phase, Phase.Withheld);
   });
 }
