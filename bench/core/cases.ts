@@ -44,6 +44,8 @@ export interface Act {
 const LENGTHS = [20, 64, 536, 1460, 8960, 64000];
 const ALIGNMENTS = [0, 1, 2, 4];
 const TABLES = [1000, 100_000, 1_000_000];
+/** Of a larger table those that are looked up again and again: as many as the smallest has, so that caches hold as much. */
+export const BUSY = 1000;
 /** About the golden section of the table, and no common divisor with its size: consecutive lookups are far apart. */
 const STEPS: Readonly<Record<number, number>> = { 1000: 617, 100_000: 61_803, 1_000_000: 618_033 };
 /** Clients that are in no table. */
@@ -73,13 +75,14 @@ function parsing(): Act {
 
 function lookups(count: number): Act {
   const step = STEPS[count] ?? 1;
-  const find = (name: string, first: number): Case => ({
+  const find = (name: string, first: number, among = count): Case => ({
     group: 'lookup',
     name: `${name}, ${count} connections`,
     step: 'find',
-    args: [TABLE_SERVER, TABLE_PORT, first, count, step],
+    args: [TABLE_SERVER, TABLE_PORT, first, among, STEPS[among] ?? 1],
     ...one,
   });
+  const busy = count > BUSY ? [find(`hit of ${BUSY} busy ones`, 0, BUSY)] : [];
   const touch: Case = {
     group: 'lookup',
     name: `memory of a hit alone, ${count} connections`,
@@ -89,7 +92,7 @@ function lookups(count: number): Act {
   };
   return {
     groups: ['lookup'],
-    prepare: () => ({ stage: tableStage(count), cases: [find('hit', 0), find('miss', STRANGERS), touch] }),
+    prepare: () => ({ stage: tableStage(count), cases: [find('hit', 0), ...busy, find('miss', STRANGERS), touch] }),
   };
 }
 

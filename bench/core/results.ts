@@ -2,6 +2,7 @@
 import { figure, spread, table } from '../lab/markdown';
 import { notesSection } from '../lab/notes';
 import type { Summary } from '../lab/statistics';
+import { BUSY } from './cases';
 import { type Measured, type Results, ratioOf, timeOf } from './measured';
 
 const NS_PER_S = 1e9;
@@ -122,25 +123,22 @@ function atLeast(what: string, asked: number, measured: Summary): Goal {
   return { what, asked: `at least ${asked}`, measured: spread(measured), isReached: measured.median >= asked };
 }
 
-/** A hit in the largest table against one in the smallest, each without the memory that it has to wait for. */
+/**
+ * A hit in the largest table against one in the smallest, of as many connections each: what a lookup does. What it waits for,
+ * where all of the table are looked up in turn, is the memory's.
+ */
 function flatGoals(measured: readonly Measured[]): Goal[] {
   const lookups = measured.filter(({ group }) => group === 'lookup');
-  const own = (connections: string): number | undefined => {
-    const of = (start: string) =>
-      lookups.find(({ name }) => name.startsWith(start) && name.endsWith(`, ${connections} connections`));
-    const [hit, touch] = [of('hit'), of('memory')].map((one) => one && timeOf(one, 'core'));
-    return hit === undefined || touch === undefined ? undefined : hit - touch;
-  };
-  const sizes = [...new Set(lookups.map(({ name }) => / (\d+) connections$/.exec(name)?.[1] ?? ''))];
-  const [least = '', most = ''] = [sizes[0], sizes.at(-1)];
-  const [small, large] = [own(least), own(most)];
-  if (small === undefined || large === undefined || least === most) return [];
+  const busy = lookups.filter(({ name }) => name.startsWith('hit of ')).at(-1);
+  const small = lookups.find(({ name }) => name === `hit, ${BUSY} connections`);
+  const [among, alone] = [busy, small].map((one) => one && timeOf(one, 'core'));
+  if (busy === undefined || among === undefined || alone === undefined) return [];
   return [
     {
-      what: `hit among ${most} connections against ${least}, both without the wait for memory`,
+      what: `${busy.name}, against ${BUSY} alone`,
       asked: `at most ${FLAT_GOAL}`,
-      measured: `${figure(large / small)} (${figure(large)} ns, ${figure(small)} ns)`,
-      isReached: large <= FLAT_GOAL * small,
+      measured: `${figure(among / alone)} (${figure(among)} ns, ${figure(alone)} ns)`,
+      isReached: among <= FLAT_GOAL * alone,
     },
   ];
 }
