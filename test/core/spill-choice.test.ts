@@ -13,7 +13,7 @@ const BLOCK_DATA = BLOCK_BYTES - 16;
 /** Blocks that all records may use in these tests: three quarters of them make memory tight. */
 const BLOCKS = 64;
 /** How much of the host's a feed has in front of it, at least. */
-const AHEAD_BYTES = 262_144;
+const AHEAD_BYTES = 163_840;
 
 const make = (build: Build, flags: number, connections = 64): World =>
   new World(build, {
