@@ -10,6 +10,7 @@
  */
 import { fork } from 'node:child_process';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { buildCore, bundle } from './build.mjs';
@@ -33,8 +34,14 @@ const LONG = /100,000 connections|a million|a thousand|whatever the length/;
 /** A loop is endless when it passes this many times more places than the test does with no mutant. Arbitrary. */
 const ENDLESS_FACTOR = 20;
 const ENDLESS_LEAST = 1_000_000;
-/** For a loop without a place in it, or in the test itself. Arbitrary: a hundred times what the longest test takes. */
-const STUCK_MS = 120_000;
+/** For the start of a judge. Arbitrary: a hundred times what it takes. */
+const START_MS = 120_000;
+/**
+ * For a loop without a place in it, or in the test itself: so many times what the tests took without a mutant, and so much on
+ * top. Arbitrary; both judges and whatever else the machine does take each other's time.
+ */
+const STUCK_FACTOR = 5;
+const STUCK_LEAST_MS = 10_000;
 /** All tests once; a machine with other work may need its time. Arbitrary. */
 const BASELINE_MS = 600_000;
 
@@ -99,12 +106,12 @@ class Judge {
    * @param {number} patienceMs
    * @returns {Promise<unknown>} 'stuck' when there is no answer
    */
-  async ask(question, patienceMs = STUCK_MS) {
+  async ask(question, patienceMs) {
     if (this.#child === undefined) {
       const files = [`${WORK}/core.wasm`, 'scripts/mutation/ava.mjs'].map(inRoot);
       const args = [...files, LONG.source, ...this.#bundles.map(inRoot)];
       this.#child = fork(inRoot('scripts/mutation/judge.mjs'), args, { cwd: ROOT });
-      await this.#answer(this.#child, STUCK_MS);
+      await this.#answer(this.#child, START_MS);
     }
     this.#child.send(question);
     const answer = await this.#answer(this.#child, patienceMs);
@@ -144,9 +151,10 @@ class Judge {
  * @returns {Promise<{ verdicts: Verdict[], baseline: Baseline[] }>}
  */
 async function judgeAll(mutants, tests) {
-  const judge = new Judge(tests.map((path) => `${WORK}/${path.replace(/\.ts$/, '.js')}`));
+  const bundles = tests.map((path) => `${WORK}/${path.replace(/\.ts$/, '.js')}`);
+  const judges = Array.from({ length: availableParallelism() }, () => new Judge(bundles));
   try {
-    const baseline = await judge.ask({ baseline: true, mutants: mutants.length }, BASELINE_MS);
+    const baseline = await judges[0]?.ask({ baseline: true, mutants: mutants.length }, BASELINE_MS);
     if (!Array.isArray(baseline)) throw new Stop(EXIT.failed, 'the tests do not run without a mutant');
     const measured = /** @type {Baseline[]} */ (baseline);
     const failed = measured.find(({ failure }) => failure !== null);
@@ -155,13 +163,18 @@ async function judgeAll(mutants, tests) {
     }
     /** @type {Verdict[]} */
     const verdicts = [];
-    for (const mutant of mutants) {
-      verdicts.push(await verdictOf(judge, mutant, measured));
-      if (verdicts.length % 100 === 0) say(`${verdicts.length} of ${mutants.length} mutants`);
-    }
+    const left = mutants.entries();
+    await Promise.all(
+      judges.map(async (judge) => {
+        for (const [i, mutant] of left) {
+          verdicts[i] = await verdictOf(judge, mutant, measured);
+          if ((i + 1) % 100 === 0) say(`${i + 1} of ${mutants.length} mutants`);
+        }
+      }),
+    );
     return { verdicts, baseline: measured };
   } finally {
-    judge.close();
+    for (const judge of judges) judge.close();
   }
 }
 
@@ -179,7 +192,9 @@ async function verdictOf(judge, mutant, baseline) {
   const limits = reaching.map((i) =>
     Math.min((baseline[i]?.passed ?? 0) * ENDLESS_FACTOR + ENDLESS_LEAST, 0xffff_ffff),
   );
-  const answer = await judge.ask({ mutant: mutant.id, tests: reaching, limits });
+  const usualMs = reaching.reduce((sum, i) => sum + (baseline[i]?.ms ?? 0), 0);
+  const patienceMs = STUCK_LEAST_MS + STUCK_FACTOR * usualMs;
+  const answer = await judge.ask({ mutant: mutant.id, tests: reaching, limits }, patienceMs);
   if (answer === 'stuck') return { ...mutant, fate: 'killed', by: 'a loop without end' };
   if (answer === null) return { ...mutant, fate: 'survived', by: null };
   return { ...mutant, fate: 'killed', by: baseline[Number(answer)]?.title ?? '' };
