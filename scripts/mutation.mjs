@@ -37,11 +37,11 @@ const ENDLESS_LEAST = 1_000_000;
 /** For the start of a judge. Arbitrary: a hundred times what it takes. */
 const START_MS = 120_000;
 /**
- * For a loop without a place in it, or in the test itself: so many times what the tests took without a mutant, and so much on
- * top. Arbitrary; both judges and whatever else the machine does take each other's time.
+ * For a loop without a place in it, or in the test itself: so many times what the test took without a mutant, and so much on top.
+ * Arbitrary; the judges and whatever else the machine does take each other's time.
  */
-const STUCK_FACTOR = 5;
-const STUCK_LEAST_MS = 10_000;
+const STUCK_FACTOR = 20;
+const STUCK_LEAST_MS = 5000;
 /** All tests once; a machine with other work may need its time. Arbitrary. */
 const BASELINE_MS = 600_000;
 
@@ -103,10 +103,11 @@ class Judge {
 
   /**
    * @param {import('./mutation/judge.mjs').Question} question
-   * @param {number} patienceMs
+   * @param {number} patienceMs for the answer, or for the first of the tests
+   * @param {(test: number) => number} [patienceFor] ms for each test that has begun
    * @returns {Promise<unknown>} 'stuck' when there is no answer
    */
-  async ask(question, patienceMs) {
+  async ask(question, patienceMs, patienceFor) {
     if (this.#child === undefined) {
       const files = [`${WORK}/core.wasm`, 'scripts/mutation/ava.mjs'].map(inRoot);
       const args = [...files, LONG.source, ...this.#bundles.map(inRoot)];
@@ -114,7 +115,7 @@ class Judge {
       await this.#answer(this.#child, START_MS);
     }
     this.#child.send(question);
-    const answer = await this.#answer(this.#child, patienceMs);
+    const answer = await this.#answer(this.#child, patienceMs, patienceFor);
     if (answer === 'stuck') this.close();
     return answer;
   }
@@ -127,18 +128,24 @@ class Judge {
   /**
    * @param {import('node:child_process').ChildProcess} child
    * @param {number} patienceMs
+   * @param {(test: number) => number} [patienceFor]
    */
-  #answer(child, patienceMs) {
+  #answer(child, patienceMs, patienceFor = () => patienceMs) {
     return new Promise((done) => {
       const settle = (/** @type {unknown} */ answer) => {
         clearTimeout(timer);
-        child.off('message', settle);
+        child.off('message', onMessage);
         child.off('exit', onExit);
         done(answer);
       };
       const onExit = () => settle('stuck');
-      const timer = setTimeout(onExit, patienceMs);
-      child.on('message', settle);
+      const onMessage = (/** @type {unknown} */ message) => {
+        if (typeof message !== 'object' || message === null || !('began' in message)) return settle(message);
+        clearTimeout(timer);
+        timer = setTimeout(onExit, patienceFor(Number(message.began)));
+      };
+      let timer = setTimeout(onExit, patienceMs);
+      child.on('message', onMessage);
       child.on('exit', onExit);
     });
   }
@@ -192,9 +199,8 @@ async function verdictOf(judge, mutant, baseline) {
   const limits = reaching.map((i) =>
     Math.min((baseline[i]?.passed ?? 0) * ENDLESS_FACTOR + ENDLESS_LEAST, 0xffff_ffff),
   );
-  const usualMs = reaching.reduce((sum, i) => sum + (baseline[i]?.ms ?? 0), 0);
-  const patienceMs = STUCK_LEAST_MS + STUCK_FACTOR * usualMs;
-  const answer = await judge.ask({ mutant: mutant.id, tests: reaching, limits }, patienceMs);
+  const patienceFor = (/** @type {number} */ test) => STUCK_LEAST_MS + STUCK_FACTOR * (baseline[test]?.ms ?? 0);
+  const answer = await judge.ask({ mutant: mutant.id, tests: reaching, limits }, START_MS, patienceFor);
   if (answer === 'stuck') return { ...mutant, fate: 'killed', by: 'a loop without end' };
   if (answer === null) return { ...mutant, fate: 'survived', by: null };
   return { ...mutant, fate: 'killed', by: baseline[Number(answer)]?.title ?? '' };

@@ -4,7 +4,8 @@
  *
  *   node judge.mjs CORE.wasm STAND-IN PATTERN BUNDLE...       PATTERN: titles to leave out
  *
- * asked { mutant, tests }: answers { killer } with the index of the first test that fails, or null when none does.
+ * asked { mutant, tests }: says { began } before each of the tests, which may have no end, and answers with the index of the
+ *   first that fails, or null when none does.
  * asked { baseline: true }: answers { tests } with the time of each and the mutants whose places it reaches.
  */
 import { readFileSync } from 'node:fs';
@@ -111,6 +112,7 @@ async function judge({ mutant: id, tests: candidates, limits }) {
   mutant = id;
   for (const [i, index] of candidates.entries()) {
     limit = limits[i] ?? 0;
+    process.send?.({ began: index });
     if ((await run(index)) !== null) return index;
   }
   return null;
