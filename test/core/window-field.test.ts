@@ -99,6 +99,14 @@ for (const build of BUILDS) {
     t.is(flow.toReplica()[0]?.window, 10);
   });
 
+  test(`${build}: a replica is granted nothing by a client whose window is full`, (t) => {
+    const flow = new Flow(new World(build), { clientOffer: { window: 1000 } }).established();
+    flow.primary.data(1000);
+    flow.client.ack({ window: 0 });
+    flow.crash().accept();
+    t.like(flow.toReplica().at(-1), { flags: 'A', window: 0 });
+  });
+
   test(`${build}: a copy that is further behind than numbers can tell is granted as much at a time as any other`, (t) => {
     const flow = shadow(build, VAST).shadowed();
     for (const window of [0xffff, 0xffff, 10]) receiveUnseen(flow, window);
