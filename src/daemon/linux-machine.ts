@@ -58,7 +58,7 @@ export class LinuxMachine implements Machine {
       this.#tell(await this.#journal.undo());
     }
     this.#network = await setUpHostNetwork(this.#journal, await this.#plan());
-    if (!goOn && this.#network.stack !== undefined) await endOrphans(this.#network.stack);
+    if (!goOn && this.#network.stack !== undefined) await this.#endOrphans(this.#network.stack);
   }
 
   isLocal({ replica }: Config['services'][number]): boolean {
@@ -85,9 +85,15 @@ export class LinuxMachine implements Machine {
     const snapLength = Math.max(mtu, STACK_FRAME_BYTES) + LINK_HEADER_BYTES;
     const common = { snapLength, promiscuous: false, mtu: STACK_MTU, mac };
     // Not on the tap end, where frames arrive out of order: see stack-link.ts.
-    const capturer = new PcapPort(host, { ...common, filter: stackFilter(hostMac), bufferBytes: STACK_BUFFER_BYTES });
     const sender = new PcapPort(tap, { ...common, filter: NO_FRAME, bufferBytes: UNUSED_BUFFER_BYTES });
-    const port = new SplitPort(capturer, sender);
+    let port: SplitPort;
+    try {
+      const filter = stackFilter(hostMac);
+      port = new SplitPort(new PcapPort(host, { ...common, filter, bufferBytes: STACK_BUFFER_BYTES }), sender);
+    } catch (error) {
+      sender.close();
+      throw error;
+    }
     return { port, mtu: STACK_MTU, mac, peerMac: bytesOf(hostMac) };
   }
 
@@ -151,6 +157,16 @@ export class LinuxMachine implements Machine {
     this.#tell(await this.#journal.undo());
     this.#network = await setUpHostNetwork(this.#journal, await this.#plan());
     return this.#network.stack ?? known;
+  }
+
+  /** No reason not to start: what stays is answered with RST at its first segment. */
+  async #endOrphans(stack: StackLink): Promise<void> {
+    await endOrphans(stack).catch((error: unknown) => {
+      this.log.warn(
+        { reason: String(error) },
+        'what an earlier daemon may have left at the replica could not be ended',
+      );
+    });
   }
 
   #tell(failures: readonly UndoFailure[]): void {
